@@ -1,0 +1,1 @@
+//! The tamper-evident log, evidence bundles and the offline verifier.

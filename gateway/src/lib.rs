@@ -1,0 +1,1 @@
+//! The front door: TLS, sign-in, sessions, limits, demo, binary ecabinet.

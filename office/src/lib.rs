@@ -1,0 +1,1 @@
+//! The Government Office at work.

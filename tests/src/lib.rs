@@ -1,0 +1,1 @@
+//! End-to-end, crash and attack suites over the real binary.
