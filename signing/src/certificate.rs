@@ -1,0 +1,234 @@
+//! An X.509 certificate, parsed once.
+
+use std::fmt;
+
+use cabinet::{Digest, Timestamp};
+use const_oid::ObjectIdentifier;
+use der::{Decode as _, Encode as _};
+use openssl::nid::Nid;
+use openssl::pkey::{PKey, Public};
+use openssl::x509::X509;
+use x509_cert::ext::pkix::{BasicConstraints, KeyUsage};
+
+const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
+
+/// A certificate: its exact bytes and what was parsed from them.
+#[derive(Clone)]
+pub struct Certificate {
+    der: Vec<u8>,
+    parsed: x509_cert::Certificate,
+}
+
+/// The kind of key that a certificate certifies.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum KeyKind {
+    /// ECDSA on NIST P-256.
+    EcP256,
+    /// RSA, with its modulus in bits.
+    Rsa {
+        /// Length of the modulus.
+        modulus_bits: u32,
+    },
+    /// Ed25519, as used by log keys.
+    Ed25519,
+    /// Anything else; such certificates are carried, not signed with.
+    Other,
+}
+
+/// The bytes are no certificate.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("not an X.509 certificate ({0}): give one certificate, DER or PEM")]
+pub struct NotACertificate(String);
+
+impl Certificate {
+    /// Parses one DER certificate; nothing may follow it.
+    ///
+    /// # Errors
+    ///
+    /// [`NotACertificate`]: ask for the file again.
+    pub fn from_der(der: &[u8]) -> Result<Self, NotACertificate> {
+        let parsed = x509_cert::Certificate::from_der(der).map_err(|e| NotACertificate(e.to_string()))?;
+        Ok(Self { der: der.to_vec(), parsed })
+    }
+
+    /// Parses the one certificate in a PEM text.
+    ///
+    /// # Errors
+    ///
+    /// [`NotACertificate`]: also when there are several; see [`Certificate::all_from_pem`].
+    pub fn from_pem(pem: &[u8]) -> Result<Self, NotACertificate> {
+        match <[Self; 1]>::try_from(Self::all_from_pem(pem)?) {
+            Ok([certificate]) => Ok(certificate),
+            Err(found) => Err(NotACertificate(format!("{} certificates in the text", found.len()))),
+        }
+    }
+
+    /// Parses every certificate of a PEM text, in its order.
+    ///
+    /// # Errors
+    ///
+    /// [`NotACertificate`]: one of them does not parse, or there is none.
+    pub fn all_from_pem(pem: &[u8]) -> Result<Vec<Self>, NotACertificate> {
+        let stack = X509::stack_from_pem(pem).map_err(|e| NotACertificate(e.to_string()))?;
+        if stack.is_empty() {
+            return Err(NotACertificate("no PEM block".to_owned()));
+        }
+        stack.iter().map(|x509| Self::from_x509(x509)).collect()
+    }
+
+    pub(crate) fn from_x509(x509: &openssl::x509::X509Ref) -> Result<Self, NotACertificate> {
+        Self::from_der(&x509.to_der().map_err(|e| NotACertificate(e.to_string()))?)
+    }
+
+    /// The certificate's bytes, exactly as they were given.
+    #[must_use]
+    pub fn to_der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// The certificate as PEM text.
+    #[must_use]
+    pub fn to_pem(&self) -> String {
+        pem("CERTIFICATE", &self.der)
+    }
+
+    /// SHA-256 of the certificate's bytes.
+    #[must_use]
+    pub fn fingerprint(&self) -> Digest {
+        Digest::of(&self.der)
+    }
+
+    /// The subject's common name; empty if it has none.
+    #[must_use]
+    pub fn common_name(&self) -> String {
+        common_name(&self.parsed.tbs_certificate.subject)
+    }
+
+    /// The issuer's common name; empty if it has none.
+    #[must_use]
+    pub fn issuer_common_name(&self) -> String {
+        common_name(&self.parsed.tbs_certificate.issuer)
+    }
+
+    /// The subject as RFC 4514 text.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        self.parsed.tbs_certificate.subject.to_string()
+    }
+
+    /// The serial number as lower-case hex.
+    #[must_use]
+    pub fn serial(&self) -> String {
+        hex::encode(self.parsed.tbs_certificate.serial_number.as_bytes())
+    }
+
+    /// The first instant of the validity.
+    #[must_use]
+    pub fn not_before(&self) -> Timestamp {
+        timestamp(self.parsed.tbs_certificate.validity.not_before)
+    }
+
+    /// The last second of the validity.
+    #[must_use]
+    pub fn not_after(&self) -> Timestamp {
+        timestamp(self.parsed.tbs_certificate.validity.not_after)
+    }
+
+    /// Whether `at` lies within the validity, ends included.
+    #[must_use]
+    pub fn is_valid_at(&self, at: Timestamp) -> bool {
+        self.not_before().as_seconds() <= at.as_seconds() && at.as_seconds() <= self.not_after().as_seconds()
+    }
+
+    /// The subject's public key as DER `SubjectPublicKeyInfo`; empty only if re-encoding fails.
+    #[must_use]
+    pub fn spki_der(&self) -> Vec<u8> {
+        self.parsed.tbs_certificate.subject_public_key_info.to_der().unwrap_or_default()
+    }
+
+    /// The kind of the subject's key.
+    #[must_use]
+    pub fn key_kind(&self) -> KeyKind {
+        let Ok(key) = self.public_key() else { return KeyKind::Other };
+        match key.id() {
+            openssl::pkey::Id::EC => match key.ec_key().ok().and_then(|ec| ec.group().curve_name()) {
+                Some(Nid::X9_62_PRIME256V1) => KeyKind::EcP256,
+                Some(_) | None => KeyKind::Other,
+            },
+            openssl::pkey::Id::RSA | openssl::pkey::Id::RSA_PSS => KeyKind::Rsa { modulus_bits: key.bits() },
+            openssl::pkey::Id::ED25519 => KeyKind::Ed25519,
+            _ => KeyKind::Other,
+        }
+    }
+
+    /// Whether the key usage allows signatures on documents: digitalSignature or nonRepudiation,
+    /// and no certification authority.
+    #[must_use]
+    pub fn may_sign_documents(&self) -> bool {
+        let tbs = &self.parsed.tbs_certificate;
+        let is_authority =
+            !matches!(tbs.get::<BasicConstraints>(), Ok(None | Some((_, BasicConstraints { ca: false, .. }))));
+        let allows = match tbs.get::<KeyUsage>() {
+            Ok(Some((_, usage))) => usage.digital_signature() || usage.non_repudiation(),
+            Ok(None) | Err(_) => false,
+        };
+        allows && !is_authority
+    }
+
+    pub(crate) fn public_key(&self) -> Result<PKey<Public>, openssl::error::ErrorStack> {
+        X509::from_der(&self.der)?.public_key()
+    }
+
+    pub(crate) fn x509(&self) -> Result<X509, openssl::error::ErrorStack> {
+        X509::from_der(&self.der)
+    }
+
+    /// The issuer's name and the serial number, each as DER.
+    pub(crate) fn issuer_and_serial(&self) -> der::Result<(Vec<u8>, Vec<u8>)> {
+        let tbs = &self.parsed.tbs_certificate;
+        Ok((tbs.issuer.to_der()?, tbs.serial_number.to_der()?))
+    }
+}
+
+impl PartialEq for Certificate {
+    fn eq(&self, other: &Self) -> bool {
+        self.der == other.der
+    }
+}
+
+impl Eq for Certificate {}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Certificate").field("serial", &self.serial()).field("fingerprint", &self.fingerprint()).finish()
+    }
+}
+
+/// Writes PEM with lines of 64 characters.
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
+    use base64ct::{Base64, Encoding as _};
+    let encoded = Base64::encode_string(der);
+    let mut text = format!("-----BEGIN {label}-----\n");
+    for line in encoded.as_bytes().chunks(64) {
+        text.push_str(&String::from_utf8_lossy(line));
+        text.push('\n');
+    }
+    text.push_str("-----END ");
+    text.push_str(label);
+    text.push_str("-----\n");
+    text
+}
+
+fn common_name(name: &x509_cert::name::Name) -> String {
+    let attributes = name.0.iter().flat_map(|rdn| rdn.0.iter());
+    attributes
+        .filter(|attribute| attribute.oid == COMMON_NAME)
+        .map(|attribute| String::from_utf8_lossy(attribute.value.value()).into_owned())
+        .last()
+        .unwrap_or_default()
+}
+
+fn timestamp(time: x509_cert::time::Time) -> Timestamp {
+    let seconds = i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
+    Timestamp::from_micros(0).plus_seconds(seconds)
+}
