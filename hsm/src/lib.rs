@@ -1,0 +1,41 @@
+//! PKCS#11 tokens: keys by label, sign, wrap, random, provisioning.
+//!
+//! Everything here is synchronous and blocks for at most the configured deadline: a token cannot be
+//! interrupted, so each call runs on a thread of a [`Pool`] or of [`PersonalTokens`], and a caller that
+//! waited long enough gets [`TokenError::Timeout`] while the thread is written off.
+//!
+//! * [`Module`]: one loaded PKCS#11 library, initialised once per process and never unloaded.
+//! * [`Pool`]: the organisation's, log's and key-encryption tokens, logged in as long as the process lives.
+//! * [`PersonalTokens`]: members' tokens, logged in for one act with the member's own PIN.
+//!
+//! PKCS#11 login is per token and process, not per session. Hence one token per member, and never a
+//! pool and personal acts on the same token.
+//!
+//! Do not fork after [`Module::load`]: the library's state does not survive it.
+//!
+//! Source: `docs/sources.md`, entry `pkcs11`.
+
+mod aead;
+mod crew;
+mod door;
+mod error;
+mod generate;
+mod keys;
+mod label;
+mod module;
+mod personal;
+mod pool;
+mod seat;
+mod sign;
+mod slots;
+mod spki;
+
+pub use aead::{MAX_AAD_LEN_BYTES, MAX_WRAP_LEN_BYTES, Wrapped};
+pub use error::{Sent, TokenError, TriesLeft};
+pub use generate::KeyKind;
+pub use label::{KeyLabel, NotALabel, NotAPin, Pin, TokenLabel};
+pub use module::{Module, TokenInfo};
+pub use personal::{PersonalConfig, PersonalTokens};
+pub use pool::{Health, HealthState, MAX_RANDOM_LEN_BYTES, Pool, PoolConfig};
+pub use sign::{MAX_MESSAGE_LEN_BYTES, RawSignature, Scheme, ToSign};
+pub use spki::PublicKeyDer;

@@ -1,0 +1,157 @@
+//! A token store for each test.
+//!
+//! `SoftHSM2` reads `SOFTHSM2_CONF` when it is loaded and is loaded once per process, so each test runs its
+//! body in a process of its own: this same binary, told to run that one test.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use hsm::{KeyLabel, Module, Pin, Pool, PoolConfig, TokenError, TokenLabel};
+use openssl::ecdsa::EcdsaSig;
+use openssl::hash::MessageDigest;
+use openssl::pkey::{Id, PKey};
+use openssl::rsa::Padding;
+use openssl::sign::{RsaPssSaltlen, Verifier};
+
+use hsm::{PublicKeyDer, Scheme};
+
+const CHILD: &str = "ECABINET_TEST_CHILD";
+
+/// Runs `body` in a process that has an empty token store.
+pub(crate) fn with_store(name: &str, body: fn()) {
+    with_store_and(name, &[], body);
+}
+
+/// The same, with more of an environment; `{}` in a value is the store's folder.
+pub(crate) fn with_store_and(name: &str, environment: &[(&str, &str)], body: fn()) {
+    if std::env::var_os(CHILD).is_some() {
+        return body();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let tokens = folder.path().join("tokens");
+    std::fs::create_dir(&tokens).unwrap();
+    let conf = folder.path().join("softhsm2.conf");
+    let text = format!(
+        "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n",
+        tokens.display()
+    );
+    std::fs::write(&conf, text).unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child
+        .args([name, "--exact", "--nocapture", "--test-threads=1"])
+        .env("SOFTHSM2_CONF", &conf)
+        .env(CHILD, "1");
+    for (key, value) in environment {
+        child.env(key, value.replace("{}", folder.path().to_str().unwrap()));
+    }
+    let output = child.output().unwrap();
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}\n{stdout}\n{stderr}", output.status);
+    // A misspelt name would run nothing and succeed.
+    assert!(stdout.contains("1 passed"), "{name} did not run:\n{stdout}");
+}
+
+/// Where the library is: `ECABINET_PKCS11`, or Debian's path.
+pub(crate) fn library() -> PathBuf {
+    std::env::var_os("ECABINET_PKCS11")
+        .map_or_else(|| "/usr/lib/softhsm/libsofthsm2.so".into(), PathBuf::from)
+}
+
+pub(crate) fn module() -> Module {
+    Module::load(&library()).unwrap()
+}
+
+pub(crate) fn pin(text: &str) -> Pin {
+    Pin::parse(text).unwrap()
+}
+
+pub(crate) fn token(text: &str) -> TokenLabel {
+    text.parse().unwrap()
+}
+
+pub(crate) fn key(text: &str) -> KeyLabel {
+    text.parse().unwrap()
+}
+
+/// A token "TEST org" with the PIN 1234, and a pool on it.
+pub(crate) fn pool(config: PoolConfig) -> (Module, Pool) {
+    let module = module();
+    module.provision(&token("TEST org"), &pin("so-12345"), &pin("1234")).unwrap();
+    let pool = module.open_pool(&token("TEST org"), &pin("1234"), config).unwrap();
+    (module, pool)
+}
+
+/// Whether OpenSSL accepts the raw signature over the message.
+pub(crate) fn openssl_accepts(public: &PublicKeyDer, scheme: Scheme, message: &[u8], raw: &[u8]) -> bool {
+    let key = PKey::public_key_from_der(public.as_bytes()).unwrap();
+    let sha256 = MessageDigest::sha256();
+    match scheme {
+        Scheme::RsaPkcs1Sha256 => Verifier::new(sha256, &key).unwrap().verify_oneshot(raw, message).unwrap(),
+        Scheme::RsaPssSha256 => {
+            let mut verifier = Verifier::new(sha256, &key).unwrap();
+            verifier.set_rsa_padding(Padding::PKCS1_PSS).unwrap();
+            verifier.set_rsa_mgf1_md(sha256).unwrap();
+            verifier.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH).unwrap();
+            verifier.verify_oneshot(raw, message).unwrap()
+        }
+        Scheme::EcdsaSha256 => {
+            assert_eq!((key.id(), raw.len()), (Id::EC, 64));
+            let number = |bytes| openssl::bn::BigNum::from_slice(bytes).unwrap();
+            let der = EcdsaSig::from_private_components(number(&raw[..32]), number(&raw[32..])).unwrap();
+            let mut verifier = Verifier::new(sha256, &key).unwrap();
+            verifier.verify_oneshot(&der.to_der().unwrap(), message).unwrap()
+        }
+        Scheme::Ed25519 => Verifier::new_without_digest(&key).unwrap().verify_oneshot(raw, message).unwrap(),
+    }
+}
+
+/// The library again, for what only an intruder in the same process would do.
+pub(crate) fn behind_the_back() -> cryptoki::context::Pkcs11 {
+    cryptoki::context::Pkcs11::new(library()).unwrap()
+}
+
+#[test]
+fn a_path_that_is_no_pkcs11_library_is_named() {
+    for path in ["/nowhere/libx.so", "/usr/lib/x86_64-linux-gnu/libz.so.1", "/etc/hostname"] {
+        let error = Module::load(Path::new(path)).unwrap_err();
+        assert!(matches!(error, TokenError::ModuleUnusable { .. }), "{error}");
+        assert!(error.to_string().contains(path), "{error}");
+    }
+}
+
+#[test]
+fn tokens_are_made_once_listed_and_never_made_over() {
+    with_store("store::tokens_are_made_once_listed_and_never_made_over", || {
+        let module = module();
+        assert!(module.tokens().unwrap().iter().all(|token| !token.initialised));
+        for name in ["TEST one", "Thẻ THỬ NGHIỆM"] {
+            module.provision(&token(name), &pin("so-12345"), &pin("1234")).unwrap();
+        }
+        let again = module.provision(&token("TEST one"), &pin("so-12345"), &pin("9999"));
+        assert!(matches!(again, Err(TokenError::TokenExists { .. })));
+        let tokens = module.tokens().unwrap();
+        for name in ["TEST one", "Thẻ THỬ NGHIỆM"] {
+            let found: Vec<_> = tokens.iter().filter(|token| token.label == name).collect();
+            assert_eq!(found.len(), 1);
+            assert!(found[0].initialised && found[0].user_pin_set && !found[0].user_pin_locked);
+            assert!(!found[0].serial.is_empty() && !found[0].model.is_empty());
+        }
+        // The refused second initialisation did not change the PIN.
+        let pool = module.open_pool(&token("TEST one"), &pin("1234"), PoolConfig::default()).unwrap();
+        let twice = module.open_pool(&token("TEST one"), &pin("1234"), PoolConfig::default());
+        assert!(matches!(twice, Err(TokenError::TokenInUse { .. })));
+        drop(pool);
+    });
+}
+
+#[test]
+fn a_missing_token_is_named_with_what_to_do() {
+    with_store("store::a_missing_token_is_named_with_what_to_do", || {
+        let error = module().open_pool(&token("ecab-org"), &pin("1234"), PoolConfig::default()).unwrap_err();
+        assert!(matches!(error, TokenError::TokenNotFound { .. }));
+        assert_eq!(
+            error.to_string(),
+            "no slot holds a token labelled ecab-org; insert it, or run the key ceremony, or correct the label"
+        );
+    });
+}
