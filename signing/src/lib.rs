@@ -38,5 +38,6 @@ pub mod validation;
 pub use algorithm::SignatureAlgorithm;
 pub use certificate::{Certificate, KeyKind};
 pub use invalid::Invalid;
+pub use pdf::{MAX_PDF_BYTES, PdfError};
 pub use signed::Signed;
 pub use trust::TrustStore;

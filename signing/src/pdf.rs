@@ -1,1 +1,48 @@
-//! Strict PDF reading.
+//! PDF as the signer and the verifier read it: strictly, without repair, and written by appending only.
+//!
+//! One reader serves signing and validation, so that what was checked is what was signed. A file
+//! that only a lenient viewer could open is refused here.
+//!
+//! Source: `docs/sources.md`, entry `iso32000`.
+
+pub(crate) mod document;
+pub(crate) mod form;
+pub(crate) mod object;
+pub(crate) mod pages;
+pub(crate) mod parser;
+pub(crate) mod rect;
+pub(crate) mod stream;
+pub(crate) mod update;
+mod xref;
+
+pub(crate) use document::{Document, Entry, Section};
+pub use rect::Rect;
+pub(crate) use object::{Dictionary, Object, Ref, Stream};
+
+/// Largest PDF that is read, in bytes (64 MiB).
+pub const MAX_PDF_BYTES: usize = 64 << 20;
+
+/// The PDF cannot be read or written here.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum PdfError {
+    /// Larger than [`MAX_PDF_BYTES`].
+    #[error("the PDF is larger than 64 MiB: split it or compress its images")]
+    TooLarge,
+    /// It is encrypted.
+    #[error("the PDF is encrypted: remove the password and save it again")]
+    Encrypted,
+    /// It breaks the rules of its format, near the given byte.
+    #[error("the PDF is damaged near byte {offset} ({what}): open it and save it again with its own program")]
+    Damaged {
+        /// Position in the file, in bytes.
+        offset: usize,
+        /// The rule that is broken.
+        what: &'static str,
+    },
+}
+
+impl PdfError {
+    pub(crate) const fn at(offset: usize, what: &'static str) -> Self {
+        Self::Damaged { offset, what }
+    }
+}

@@ -1,0 +1,258 @@
+//! The words of the report.
+
+use cabinet::Timestamp;
+use serde::{Serialize, Serializer};
+
+use crate::certificate::Certificate;
+use crate::{Invalid, cms};
+
+/// The report on one PDF: its signatures in the order they were made.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Report {
+    /// Empty for an unsigned document.
+    pub signatures: Vec<SignatureReport>,
+}
+
+impl Report {
+    /// Whether there is at least one signature and all are [`Indication::TotalPassed`].
+    #[must_use]
+    pub fn is_passed(&self) -> bool {
+        !self.signatures.is_empty()
+            && self.signatures.iter().all(|signature| signature.indication == Indication::TotalPassed)
+    }
+}
+
+/// What is known about one signature. Serialised, it is a row of `--json`.
+#[derive(Clone, Debug, Serialize)]
+pub struct SignatureReport {
+    /// The common name on the signer's certificate; absent if none could be established.
+    pub signer: Option<String>,
+    /// Whether the signed bytes and the signature value agree.
+    pub integrity: Integrity,
+    /// Whether the file ends where the signed revision ends.
+    pub coverage: Coverage,
+    /// What was done to the document after this signature, in order.
+    pub changes: Vec<Change>,
+    /// The verdict.
+    pub indication: Indication,
+    /// Why the verdict is not `TOTAL_PASSED`, in the words of ETSI EN 319 102-1.
+    pub sub_indication: Option<&'static str>,
+    /// When the signer says he signed, shown at +07:00.
+    #[serde(serialize_with = "as_iso_vietnam")]
+    pub time: Option<Timestamp>,
+    /// The signer's certificate.
+    #[serde(skip)]
+    pub certificate: Option<Certificate>,
+    /// The name of the signature field; empty if the signature is malformed.
+    #[serde(skip)]
+    pub field: String,
+    /// Length of the signed revision in bytes.
+    #[serde(skip)]
+    pub covered_bytes: usize,
+    /// The reason in a sentence; empty if there is nothing to say.
+    #[serde(skip)]
+    pub reason: String,
+}
+
+/// Whether the signed bytes are as they were signed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Integrity {
+    /// They are.
+    Intact,
+    /// They are not, or it cannot be shown.
+    Broken,
+}
+
+/// How much of the file a signature covers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Coverage {
+    /// All of it.
+    Whole,
+    /// An earlier revision; bytes follow.
+    Revision,
+}
+
+/// The three verdicts of ETSI EN 319 102-1 (kết quả kiểm tra).
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Indication {
+    /// Valid.
+    TotalPassed,
+    /// Not valid.
+    TotalFailed,
+    /// Cannot tell.
+    Indeterminate,
+}
+
+/// A change made after a signature.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+pub struct Change {
+    /// What was changed.
+    pub kind: ChangeKind,
+    /// Whether the signature allows it.
+    pub lawful: bool,
+}
+
+/// What was changed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChangeKind {
+    /// Another signature in a field that was reserved for it.
+    Signature,
+    /// A document time-stamp.
+    DocumentTimestamp,
+    /// Validation data: certificates, OCSP answers, revocation lists.
+    ValidationData,
+    /// A text field that was empty got its value.
+    TextFieldFilled,
+    /// A field got another value, or a value its signature does not allow.
+    FieldChanged,
+    /// A field was added.
+    FieldAdded,
+    /// A field was removed.
+    FieldRemoved,
+    /// A new appearance covers more than its place.
+    Overlay,
+    /// The date or program in the document information.
+    Information,
+    /// A developer extension was declared.
+    Extension,
+    /// The document catalogue.
+    Catalog,
+    /// A page or the page tree.
+    Page,
+    /// An annotation.
+    Annotation,
+    /// Content, an image, a font or another stream.
+    Content,
+    /// Any other object.
+    Object,
+    /// The trailer.
+    Trailer,
+    /// Bytes that belong to no object, or after the end.
+    StrayBytes,
+    /// The way a revision was appended.
+    Structure,
+}
+
+impl SignatureReport {
+    fn new(integrity: Integrity) -> Self {
+        Self {
+            signer: None,
+            integrity,
+            coverage: Coverage::Revision,
+            changes: Vec::new(),
+            indication: Indication::TotalFailed,
+            sub_indication: Some("FORMAT_FAILURE"),
+            time: None,
+            certificate: None,
+            field: String::new(),
+            covered_bytes: 0,
+            reason: String::new(),
+        }
+    }
+
+    /// The signature's place in the file breaks a rule.
+    pub(super) fn malformed(what: &str) -> Self {
+        Self { reason: what.to_owned(), ..Self::new(Integrity::Broken) }
+    }
+
+    /// The signature itself does not verify.
+    pub(super) fn broken(invalid: &Invalid) -> Self {
+        let indication = match invalid {
+            Invalid::Algorithm(_) | Invalid::Library(_) => Indication::Indeterminate,
+            Invalid::NotDer
+            | Invalid::Structure(_)
+            | Invalid::NotCanonical
+            | Invalid::ContentDiffers
+            | Invalid::SignatureWrong
+            | Invalid::WrongSigner
+            | Invalid::Untrusted(_)
+            | Invalid::OutOfValidity(_)
+            | Invalid::KeyUsage => Indication::TotalFailed,
+        };
+        let sub_indication = Some(invalid.sub_indication());
+        Self { indication, sub_indication, reason: invalid.to_string(), ..Self::new(Integrity::Broken) }
+    }
+
+    /// The signature verifies; `path` says whether its certificate is trusted.
+    pub(super) fn intact(checked: cms::Checked, path: Result<Vec<Certificate>, Invalid>) -> Self {
+        let mut report = Self::new(Integrity::Intact);
+        report.signer = Some(checked.signer.common_name());
+        report.certificate = Some(checked.signer);
+        report.time = checked.signing_time;
+        match path {
+            Ok(_) => (report.indication, report.sub_indication) = (Indication::TotalPassed, None),
+            Err(invalid) => {
+                report.indication = Indication::Indeterminate;
+                report.sub_indication = Some(invalid.sub_indication());
+                report.reason = invalid.to_string();
+            }
+        }
+        report
+    }
+
+    /// An unlawful change fails the signature, trusted or not.
+    pub(super) fn weigh_changes(&mut self) {
+        let Some(unlawful) = self.changes.iter().find(|change| !change.lawful) else { return };
+        if self.integrity == Integrity::Intact {
+            self.indication = Indication::TotalFailed;
+            self.sub_indication = Some("FORMAT_FAILURE");
+            self.reason = format!("changed after signing in a way that is not allowed: {:?}", unlawful.kind);
+        }
+    }
+
+    /// Intact and with lawful changes only; says nothing about trust.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.integrity == Integrity::Intact && self.changes.iter().all(|change| change.lawful)
+    }
+
+    pub(crate) fn explain(&self) -> String {
+        format!("{} {}", self.field, self.reason)
+    }
+}
+
+fn as_iso_vietnam<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => serializer.serialize_some(&time.iso_vietnam()),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// Reads `D:20260607160531+07'00'`; a date without zone is taken as UTC.
+pub(super) fn parse_date(text: &str) -> Option<Timestamp> {
+    let text = text.strip_prefix("D:").unwrap_or(text);
+    let number = |from: usize, to: usize| text.get(from..to).and_then(|digits| digits.parse::<u8>().ok());
+    let year: i32 = text.get(..4)?.parse().ok()?;
+    let month = time::Month::try_from(number(4, 6)?).ok()?;
+    let date = time::Date::from_calendar_date(year, month, number(6, 8)?).ok()?;
+    let clock = time::Time::from_hms(number(8, 10)?, number(10, 12)?, number(12, 14)?).ok()?;
+    let local = time::PrimitiveDateTime::new(date, clock).assume_utc().unix_timestamp();
+    let ahead_s = match text.as_bytes().get(14) {
+        Some(sign @ (b'+' | b'-')) => {
+            let hours = i64::from(number(15, 17)?).checked_mul(3600)?;
+            let minutes = i64::from(number(18, 20).unwrap_or_default()).checked_mul(60)?;
+            let ahead_s = hours.checked_add(minutes)?;
+            if *sign == b'+' { ahead_s } else { ahead_s.checked_neg()? }
+        }
+        Some(_) | None => 0,
+    };
+    Some(Timestamp::from_micros(0).plus_seconds(local.checked_sub(ahead_s)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_read_with_their_zone() {
+        let at = crate::testing::NOW;
+        assert_eq!(parse_date("D:20260607160531+07'00'"), Some(at));
+        assert_eq!(parse_date("D:20260607090531Z"), Some(at));
+        assert_eq!(parse_date("D:20260607060531-03'00"), Some(at));
+        assert_eq!(parse_date("D:2026"), None);
+    }
+}

@@ -1,0 +1,12 @@
+//! What the formats promise to the outside: foreign judges accept our signatures, attacks are refused.
+//!
+//! Needs `openssl`, `pdfsig` and `qpdf`, and the outside data in `ECABINET_DATA`.
+
+#[path = "it/attacks.rs"]
+mod attacks;
+#[path = "it/cades.rs"]
+mod cades;
+#[path = "it/pades.rs"]
+mod pades;
+#[path = "it/world.rs"]
+mod world;

@@ -1,0 +1,81 @@
+//! The two-signature flow, judged by ourselves, pdfsig and qpdf, on our paper and on Word's.
+
+use std::path::Path;
+use std::process::Command;
+
+use signing::pades;
+use signing::validation::{ChangeKind, Coverage, Indication, Integrity, validate_pdf};
+
+use crate::world::{self, NOW, World};
+
+fn flow(world: &World, pdf: &[u8]) -> [Vec<u8>; 3] {
+    let reserved = pades::add_fields(pdf, &world::fields()).unwrap();
+    let signed = world.leader_signs(&reserved);
+    let sealed = world.organisation_seals(&signed);
+    [reserved, signed, sealed]
+}
+
+fn assert_two_valid(world: &World, sealed: &[u8]) {
+    let report = validate_pdf(sealed, Some(&world.trust()), NOW).unwrap();
+    let [first, second] = report.signatures.as_slice() else { panic!("{report:?}") };
+    assert_eq!(first.indication, Indication::TotalPassed, "{first:?}");
+    assert_eq!(first.coverage, Coverage::Revision);
+    assert_eq!(first.signer.as_deref(), Some("Thủ tướng (THỬ NGHIỆM)"));
+    let kinds: Vec<_> = first.changes.iter().map(|change| (change.kind, change.lawful)).collect();
+    assert_eq!(kinds, [(ChangeKind::TextFieldFilled, true), (ChangeKind::Signature, true)]);
+    assert_eq!(second.indication, Indication::TotalPassed, "{second:?}");
+    assert_eq!(second.coverage, Coverage::Whole);
+    assert_eq!(second.changes, []);
+    assert_eq!(second.time, Some(NOW));
+    let untrusted = validate_pdf(sealed, None, NOW).unwrap();
+    for signature in untrusted.signatures {
+        assert_eq!(signature.integrity, Integrity::Intact);
+        assert_eq!(signature.indication, Indication::Indeterminate);
+    }
+}
+
+fn assert_judges_accept(path: &Path, n_signatures: usize) {
+    let (says, output) = world::judge(Command::new("qpdf").arg("--check").arg(path));
+    assert!(output.status.success(), "{says}");
+    let (says, _) = world::judge(Command::new("pdfsig").args(["-nocert"]).arg(path));
+    assert_eq!(says.matches("Signature is Valid.").count(), n_signatures, "{says}");
+}
+
+#[test]
+fn leader_and_organisation_sign_our_paper_and_words() {
+    let world = World::new();
+    let folder = tempfile::tempdir().unwrap();
+    let keep = std::env::var_os("SIGNING_KEEP").map(std::path::PathBuf::from);
+    let mut papers = world::real_papers();
+    papers.push(("ours.pdf".to_owned(), world::paper("Nghi quyet")));
+    for (name, pdf) in papers {
+        assert!(validate_pdf(&pdf, None, NOW).unwrap().signatures.is_empty(), "{name}");
+        let [reserved, signed, sealed] = flow(&world, &pdf);
+        for (earlier, later) in [(&pdf, &reserved), (&reserved, &signed), (&signed, &sealed)] {
+            assert!(later.starts_with(earlier), "{name}: an earlier byte changed");
+        }
+        assert_two_valid(&world, &sealed);
+        for (step, n_signatures, bytes) in [("signed", 1, &signed), ("sealed", 2, &sealed)] {
+            let path = keep.as_deref().unwrap_or(folder.path()).join(format!("{step}-{name}"));
+            std::fs::write(&path, bytes).unwrap();
+            assert_judges_accept(&path, n_signatures);
+        }
+    }
+    if let Some(keep) = keep {
+        std::fs::write(keep.join("root.pem"), world.root.certificate().to_pem()).unwrap();
+    }
+}
+
+#[test]
+fn the_json_row_is_the_surface() {
+    let world = World::new();
+    let [_, signed, _] = flow(&world, &world::paper("Nghi quyet"));
+    let report = validate_pdf(&signed, Some(&world.trust()), NOW).unwrap();
+    assert_eq!(
+        serde_json::to_value(&report.signatures).unwrap(),
+        serde_json::json!([{
+            "signer": "Thủ tướng (THỬ NGHIỆM)", "integrity": "intact", "coverage": "whole", "changes": [],
+            "indication": "TOTAL_PASSED", "sub_indication": null, "time": "2026-06-07T16:05:31+07:00",
+        }])
+    );
+}
