@@ -263,7 +263,7 @@ mod tests {
             thread::spawn(move || {
                 crew.call(None, LONG, move |_| {
                     started.send(()).unwrap();
-                    gate.recv().map_err(|_| TokenError::Busy)
+                    gate.recv().map_err(|_gone| TokenError::Busy)
                 })
             })
         };
@@ -287,7 +287,7 @@ mod tests {
     fn a_stuck_worker_is_replaced_and_goes_home_when_it_wakes() {
         let crew = crew(1, 4, 1);
         let (open, gate) = channel::<()>();
-        let hung = crew.call(None, SOON, move |_| gate.recv().map_err(|_| TokenError::Busy));
+        let hung = crew.call(None, SOON, move |_| gate.recv().map_err(|_gone| TokenError::Busy));
         assert!(matches!(hung, Err(TokenError::Timeout { sent: Sent::Perhaps })));
         let health = crew.health();
         assert_eq!((health.state, health.n_stuck, health.n_workers), (HealthState::Degraded, 1, 1));
@@ -308,7 +308,7 @@ mod tests {
         for _ in 0..2 {
             let (open, gate) = channel::<()>();
             gates.push(open);
-            let hung = crew.call(None, SOON, move |_| gate.recv().map_err(|_| TokenError::Busy));
+            let hung = crew.call(None, SOON, move |_| gate.recv().map_err(|_gone| TokenError::Busy));
             assert!(matches!(hung, Err(TokenError::Timeout { sent: Sent::Perhaps })));
         }
         assert_eq!(crew.health().state, HealthState::Down);
@@ -330,7 +330,7 @@ mod tests {
             thread::spawn(move || {
                 crew.call(None, LONG, move |_| {
                     started.send(()).unwrap();
-                    gate.recv().map_err(|_| TokenError::Busy)
+                    gate.recv().map_err(|_gone| TokenError::Busy)
                 })
             })
         };
@@ -356,7 +356,7 @@ mod tests {
             thread::spawn(move || {
                 crew.call(Some(&lane), LONG, move |_| {
                     started.send(()).unwrap();
-                    gate.recv().map_err(|_| TokenError::Busy)
+                    gate.recv().map_err(|_gone| TokenError::Busy)
                 })
             })
         };

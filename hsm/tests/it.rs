@@ -1,5 +1,7 @@
 //! The tokens, tried on `SoftHSM2`, with OpenSSL and a second PKCS#11 binding as judges.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where it stopped")]
+
 #[path = "it/personal.rs"]
 mod personal;
 #[path = "it/recovery.rs"]

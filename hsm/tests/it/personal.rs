@@ -83,7 +83,7 @@ fn a_wrong_pin_reaches_the_token_exactly_once() {
         for _ in 0..200 {
             match tokens.check_pin(&label, &pin("1234")) {
                 Err(TokenError::TokenInUse { .. }) => {
-                    std::thread::sleep(std::time::Duration::from_millis(10))
+                    std::thread::sleep(std::time::Duration::from_millis(10));
                 }
                 other => return other.unwrap(),
             }

@@ -47,7 +47,7 @@ fn another_binding_finds_the_keys_accepts_our_signatures_and_openssl_accepts_its
             let verifier = find(&other, session, CKO_PUBLIC_KEY, name);
             let (mechanism, data, _parameters) = mechanism(scheme);
             other.verify_init(session, &mechanism, verifier).unwrap();
-            other.verify(session, &data, &ours.as_bytes().to_vec()).unwrap();
+            other.verify(session, &data, ours.as_bytes()).unwrap();
             other.verify_init(session, &mechanism, verifier).unwrap();
             let mut broken = ours.as_bytes().to_vec();
             broken[9] ^= 1;
