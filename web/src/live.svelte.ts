@@ -1,6 +1,7 @@
 /**
  * The live stream of one meeting. The browser resumes by the last number it saw; when it gives up, we open the
- * stream anew and tell the screen to load its state again, so nothing that happened meanwhile is missed.
+ * stream anew. A stream tells only what comes after it stands, so each time it stands the screen loads its state
+ * again: nothing that happened meanwhile is missed.
  */
 import { address } from './api/client';
 import { LIVE_KINDS, type LiveEvent } from './api/types';
@@ -17,7 +18,7 @@ export const link = new Link();
 
 export interface Listener {
   heard: (event: LiveEvent) => void;
-  /** The stream is back after a gap: load again. */
+  /** The stream stands, for the first time or again after a gap: load what it could not tell. */
   resumed: () => void;
 }
 
@@ -25,17 +26,14 @@ export interface Listener {
 export function follow(meeting: string, listener: Listener): () => void {
   let source: EventSource;
   let again: ReturnType<typeof setTimeout> | undefined;
-  let gap = false;
 
   const open = () => {
     source = new EventSource(address.events(meeting));
     source.onopen = () => {
       link.dropped = false;
-      if (gap) listener.resumed();
-      gap = false;
+      listener.resumed();
     };
     source.onerror = () => {
-      gap = true;
       link.dropped = true;
       if (source.readyState !== EventSource.CLOSED) return;
       again = setTimeout(open, AGAIN_MS);

@@ -121,7 +121,7 @@ function upload<T>(at: string, file: Blob, progress: (share: number) => void): P
       const body = parse(request.responseText);
       if (request.status >= 200 && request.status < 300 && body !== null) return resolve(body as T);
       if (request.status === 401) onSignedOut();
-      reject(Problem.from(request.status, body, request.getResponseHeader('Retry-After')));
+      reject(Problem.from(request.status, body, request.getResponseHeader('Retry-After'), request.getResponseHeader('X-Request-Id')));
     };
     request.onerror = request.ontimeout = request.onabort = () => reject(asProblem(new Problem('no-connection', 0)));
     request.send(file);

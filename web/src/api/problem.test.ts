@@ -22,6 +22,7 @@ describe('answers that are not a success', () => {
   test('only an answer that decides lets the next try have a new key', () => {
     expect(new Problem('no-connection', 0).undecided).toBe(true);
     expect(new Problem('token-unavailable', 503).undecided).toBe(true);
+    expect(new Problem('changed-meanwhile', 409).undecided).toBe(true);
     expect(new Problem('pin-incorrect', 422).undecided).toBe(false);
     expect(new Problem('vote-closed', 409).undecided).toBe(false);
   });

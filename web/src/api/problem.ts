@@ -7,13 +7,15 @@ export const CODES = [
   'forbidden', 'not-found', 'changed-meanwhile',
   // the rules of meetings
   'agenda-empty', 'duplicate-on-roll', 'meeting-state', 'not-a-member', 'prime-minister-missing', 'quorum-not-reached',
+  'roll-empty', 'unsuitable-person', 'unknown-item', 'in-two-places', 'too-many-items', 'bad-time',
   'not-on-roll', 'vote-closed', 'vote-exists', 'statement-stale', 'comment-needed', 'not-adopted', 'resolution-state',
   // papers
   'secrecy-marked', 'not-a-pdf', 'pdf-encrypted', 'pdf-unreadable', 'too-many-pages', 'too-large',
   // signing
-  'pin-incorrect', 'pin-locked', 'token-unavailable', 'clock-went-back', 'act-in-progress', 'key-reused',
+  'pin-incorrect', 'pin-locked', 'pin-malformed', 'no-signing-key', 'token-unavailable', 'clock-went-back',
+  'idempotency-key-missing', 'idempotency-key-reused',
   // the world
-  'invalid-request', 'overloaded', 'timeout', 'internal',
+  'malformed-request', 'store-unavailable', 'parser-unavailable', 'overloaded', 'timeout', 'internal',
   // made by the client itself
   'no-connection', 'digest-mismatch', 'unknown',
 ] as const;
@@ -32,9 +34,12 @@ export class Problem extends Error {
     super(`${status} ${extra.raw_code ?? code}`);
   }
 
-  /** Whether the act may have been done although no good answer came: then the same key must be used again. */
+  /**
+   * Whether the act may have been done although no good answer came: then the same key must be used again. Of two
+   * tries under one key that race, the later is told `changed-meanwhile` and finds the answer when it repeats.
+   */
   get undecided(): boolean {
-    return this.status === 0 || this.status >= 500 || this.code === 'act-in-progress';
+    return this.status === 0 || this.status >= 500 || this.code === 'changed-meanwhile';
   }
 
   /** Reads an answer that is not a success; never throws, whatever the body holds. */
@@ -45,15 +50,16 @@ export class Problem extends Error {
     } catch {
       // Not JSON: a proxy or a crash answered. The status must do.
     }
-    return Problem.from(response.status, body, response.headers.get('Retry-After'));
+    return Problem.from(response.status, body, response.headers.get('Retry-After'), response.headers.get('X-Request-Id'));
   }
 
-  static from(status: number, body: unknown, retryAfter: string | null): Problem {
+  static from(status: number, body: unknown, retryAfter: string | null, request: string | null = null): Problem {
     const fields = typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {};
     const raw = typeof fields['code'] === 'string' ? fields['code'] : '';
     const extra: Problem['extra'] = {};
     if (typeof fields['tries_left'] === 'number') extra.tries_left = fields['tries_left'];
-    if (typeof fields['request'] === 'string') extra.request = fields['request'];
+    // Only a fault of the appliance is looked up by its number; elsewhere it would puzzle.
+    if (request !== null && status >= 500) extra.request = request;
     if (retryAfter !== null && /^\d+$/.test(retryAfter)) extra.retry_after_s = Number(retryAfter);
     if (raw !== '') extra.raw_code = raw;
     return new Problem(isCode(raw) ? raw : byStatus(status), status, extra);
@@ -71,7 +77,7 @@ export function asProblem(thrown: unknown): Problem {
 
 function byStatus(status: number): Code {
   switch (status) {
-    case 400: case 415: case 422: return 'invalid-request';
+    case 400: case 415: case 422: return 'malformed-request';
     case 401: return 'not-signed-in';
     case 403: return 'forbidden';
     case 404: case 410: return 'not-found';

@@ -70,6 +70,8 @@ export interface Document {
   uploaded_at: string;
   item: string | null;
   meeting: string;
+  /** The Resolution whose revision this is. */
+  resolution: string | null;
   actions: string[];
 }
 
@@ -194,9 +196,10 @@ export interface Vote {
   opened_at: string;
   closed_at: string | null;
   documents: { id: string; title: string; digest: string }[];
-  rules: { id: string; title: string; citation: string; base: string };
+  rules: { id: string; title: string; citation: string; majority_needed: number };
   n_members: number;
-  n_cast: number;
+  /** Null where this person may not know it. */
+  n_cast: number | null;
   prime_minister: Person;
   mine: { eligible: boolean; ballot: MyBallot | null };
   outcome: Outcome | null;

@@ -36,12 +36,21 @@ export function shortTime(iso: string): string {
   return sameDay(civil, fromMillis(Date.now())) ? t.common.today(asClock(civil)) : t.common.clockAndDate(asClock(civil), asDate(civil));
 }
 
+/** `08:00:05` alone: where the day is plain from what stands around. */
+export function clockTime(iso: string): string {
+  const civil = fromIso(iso);
+  return civil === null ? iso : `${asClock(civil)}:${seconds(iso)}`;
+}
+
 /** `08:00:05` with the date: for receipts and the log. */
 export function exactTime(iso: string): string {
   const civil = fromIso(iso);
   if (civil === null) return iso;
-  const seconds = new Date(Date.parse(iso)).getUTCSeconds().toString().padStart(2, '0');
-  return t.common.clockAndDate(`${asClock(civil)}:${seconds}`, asDate(civil));
+  return t.common.clockAndDate(`${asClock(civil)}:${seconds(iso)}`, asDate(civil));
+}
+
+function seconds(iso: string): string {
+  return new Date(Date.parse(iso)).getUTCSeconds().toString().padStart(2, '0');
 }
 
 export function dateOnly(iso: string): string {
