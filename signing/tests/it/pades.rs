@@ -79,3 +79,66 @@ fn the_json_row_is_the_surface() {
         }])
     );
 }
+
+#[test]
+fn a_paper_with_cross_reference_streams_keeps_them() {
+    let world = World::new();
+    let folder = tempfile::tempdir().unwrap();
+    let plain = folder.path().join("plain.pdf");
+    let packed = folder.path().join("packed.pdf");
+    std::fs::write(&plain, world::paper("Nghi quyet")).unwrap();
+    for extra in ["--object-streams=generate", "--linearize"] {
+        let (says, output) = world::judge(
+            Command::new("qpdf").args(["--object-streams=generate", extra]).arg(&plain).arg(&packed),
+        );
+        assert!(output.status.success(), "{says}");
+        let [_, _, sealed] = flow(&world, &std::fs::read(&packed).unwrap());
+        let n_tables = sealed.windows(8).filter(|window| window == b"\ntrailer").count();
+        assert_eq!(n_tables, 0, "a table after a stream");
+        assert_two_valid(&world, &sealed);
+        let path = folder.path().join("sealed.pdf");
+        std::fs::write(&path, &sealed).unwrap();
+        if let Some(keep) = std::env::var_os("SIGNING_KEEP") {
+            std::fs::write(Path::new(&keep).join(format!("packed{extra}.pdf")), &sealed).unwrap();
+            std::fs::write(Path::new(&keep).join("root.pem"), world.root.certificate().to_pem()).unwrap();
+        }
+        assert_judges_accept(&path, 2);
+    }
+}
+
+#[test]
+fn what_cannot_be_signed_is_refused() {
+    use signing::pades::{DocMdp, PadesError, SignRequest};
+    let world = World::new();
+    let paper = world::paper("Nghi quyet");
+    let request =
+        |field: &str| SignRequest::new(field, world.leader.certificate.clone(), world.chain(), NOW);
+    let refused = |pdf: &[u8], request: &SignRequest| pades::prepare(pdf, request).unwrap_err();
+    assert_eq!(refused(&paper, &request("nguoi-ky")), PadesError::Field("nguoi-ky".to_owned()));
+    let [reserved, signed, _] = flow(&world, &paper);
+    assert_eq!(refused(&reserved, &request("so")), PadesError::Field("so".to_owned()), "a text field");
+    assert_eq!(refused(&signed, &request("nguoi-ky")), PadesError::Field("nguoi-ky".to_owned()), "filled");
+    let late = SignRequest { certify: Some(DocMdp::NoChanges), ..request("co-quan") };
+    assert_eq!(refused(&signed, &late), PadesError::AlreadySigned);
+    assert_eq!(pades::add_fields(&signed, &[]).unwrap_err(), PadesError::AlreadySigned);
+    assert!(matches!(pades::prepare(b"GIF89a", &request("x")), Err(PadesError::Pdf(_))));
+    let tight = SignRequest { room_bytes: Some(100), ..request("nguoi-ky") };
+    let prepared = pades::prepare(&reserved, &tight).unwrap();
+    let raw = world::sign_raw(&world.leader.key, prepared.algorithm(), prepared.signed_attributes());
+    assert!(matches!(prepared.embed(&raw), Err(PadesError::Room { room: 100, .. })));
+    let prepared = pades::prepare(&reserved, &request("nguoi-ky")).unwrap();
+    let raw = world::sign_raw(&world::ec_key(), prepared.algorithm(), prepared.signed_attributes());
+    assert!(matches!(prepared.embed(&raw), Err(PadesError::Signature(_))));
+}
+
+#[test]
+fn the_local_placeholder_of_32_kilobytes_works() {
+    use signing::pades::SignRequest;
+    let world = World::new();
+    let reserved = pades::add_fields(&world::paper("Cong van"), &world::fields()).unwrap();
+    let organisation = &world.organisation;
+    let mut request = SignRequest::new("co-quan", organisation.certificate.clone(), world.chain(), NOW);
+    request.room_bytes = Some(32 << 10);
+    let signed = world::sign(&reserved, &request, organisation);
+    assert!(validate_pdf(&signed, Some(&world.trust()), NOW).unwrap().is_passed());
+}

@@ -138,6 +138,7 @@ pub(crate) fn paper(text: &str) -> Vec<u8> {
     );
     let catalog = document.add_object(dictionary! { "Type" => "Catalog", "Pages" => pages });
     document.trailer.set("Root", catalog);
+    document.reference_table.cross_reference_type = lopdf::xref::XrefType::CrossReferenceTable;
     let mut bytes = Vec::new();
     document.save_to(&mut bytes).unwrap();
     bytes
