@@ -2,6 +2,7 @@
 import { api, whenSignedOut } from './api/client';
 import { asProblem } from './api/problem';
 import type { Person, Role, Session } from './api/types';
+import { pending } from './pending';
 
 /** `expired` keeps the person: if he signs in again, his screen is still there. */
 type Phase = 'asking' | 'out' | 'in' | 'expired' | 'unreachable';
@@ -38,6 +39,7 @@ class CurrentSession {
       await api.signOut();
     } finally {
       clearTimeout(this.#timer);
+      pending.clear();
       this.person = null;
       this.roles = [];
       this.left = true;
@@ -46,6 +48,8 @@ class CurrentSession {
   }
 
   #begin(session: Session): void {
+    // A choice that was not signed is nobody else's to see.
+    if (this.person?.id !== session.person.id) pending.clear();
     this.person = session.person;
     this.roles = session.roles;
     this.left = false;
