@@ -9,7 +9,7 @@
 //! Everything is synchronous and computes from bytes; only [`write::Typesetter::open`] touches the disk, to load fonts.
 //! Reading and typesetting block for milliseconds to seconds: call them from a worker with a deadline.
 
-//pub mod images;
-//pub mod marking;
-//pub mod read;
+pub mod images;
+pub mod marking;
+pub mod read;
 pub mod write;

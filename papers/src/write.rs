@@ -218,7 +218,9 @@ impl Typesetter {
         w: f64,
         h: f64,
     ) -> Result<Typeset, WriteError> {
-        for (what, value) in [("stamp's width", w), ("stamp's height", h), ("stamp's type size", style.size_pt)] {
+        for (what, value) in
+            [("stamp's width", w), ("stamp's height", h), ("stamp's type size", style.size_pt)]
+        {
             if !STAMP_PT.contains(&value) {
                 return Err(WriteError::OutOfRange { what, value });
             }
@@ -238,10 +240,21 @@ impl Typesetter {
         now: Timestamp,
     ) -> Result<Typeset, WriteError> {
         let mut data = serde_json::to_value(paper).map_err(|err| WriteError::Template(err.to_string()))?;
-        if let Value::Object(fields) = &mut data {
-            fields.insert("title".to_owned(), paper.title().into());
+        let mut proof = None;
+        // A second printing only where the first left the signature block alone on its page.
+        for keep_last in [false, true] {
+            if let Value::Object(fields) = &mut data {
+                fields.insert("title".to_owned(), paper.title().into());
+                fields.insert("keep_last".to_owned(), keep_last.into());
+            }
+            let printed = self.press.print(template, &data, Some(now))?;
+            let is_good = !printed.signature_is_alone();
+            proof = Some(printed);
+            if is_good {
+                break;
+            }
         }
-        self.press.print(template, &data, Some(now)).map(Typeset::from)
+        proof.map(Typeset::from).ok_or_else(|| WriteError::Template("nothing was printed".to_owned()))
     }
 }
 
@@ -257,10 +270,16 @@ impl From<Proof> for Typeset {
             };
             (slot.name, anchor)
         };
-        Self { pdf: proof.pdf, n_pages: proof.n_pages, anchors: proof.slots.into_iter().map(place).collect() }
+        let anchors =
+            proof.slots.into_iter().filter(|slot| slot.name != world::BODY_END).map(place).collect();
+        Self { pdf: proof.pdf, n_pages: proof.n_pages, anchors }
     }
 }
 
 fn check_seal(value: f64) -> Result<(), WriteError> {
-    if SEAL_MM.contains(&value) { Ok(()) } else { Err(WriteError::OutOfRange { what: "seal's diameter", value }) }
+    if SEAL_MM.contains(&value) {
+        Ok(())
+    } else {
+        Err(WriteError::OutOfRange { what: "seal's diameter", value })
+    }
 }

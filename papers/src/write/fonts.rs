@@ -47,7 +47,8 @@ pub(super) fn load(folders: &[PathBuf]) -> Result<Family, WriteError> {
     let mut lacking = String::new();
     for name in FAMILIES {
         let family = Family { name, fonts: four_styles(&fonts, name) };
-        let missing = LETTERS.chars().chain(LETTERS.to_uppercase().chars()).filter(|&c| !family.shows(c)).count();
+        let missing =
+            LETTERS.chars().chain(LETTERS.to_uppercase().chars()).filter(|&c| !family.shows(c)).count();
         match (family.fonts.len(), missing) {
             (4, 0) => return Ok(family),
             (0, _) => {}

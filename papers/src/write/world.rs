@@ -64,6 +64,20 @@ pub(super) struct Proof {
     pub(super) slots: Vec<Slot>,
 }
 
+/// The mark at the end of the body, not a blank.
+pub(super) const BODY_END: &str = "body_end";
+
+impl Proof {
+    /// Whether no word of the body stands on the page of the signature block.
+    pub(super) fn signature_is_alone(&self) -> bool {
+        let page = |name: &str| self.slots.iter().find(|slot| slot.name == name).map(|slot| slot.page);
+        match (page(BODY_END), page("signature")) {
+            (Some(body), Some(signature)) => body != signature,
+            _ => false,
+        }
+    }
+}
+
 /// A blank as the template publishes it: points from the page's top left, pages from 1.
 #[derive(Debug, Deserialize)]
 pub(super) struct Slot {
