@@ -73,7 +73,9 @@ impl SignatureAlgorithm {
     pub(crate) fn identifier(self) -> Vec<u8> {
         match self {
             Self::EcdsaP256Sha256 => tlv::write(tlv::SEQUENCE, &[&oid(ECDSA_SHA256)]),
-            Self::RsaPkcs1Sha256 => tlv::write(tlv::SEQUENCE, &[&oid(RSA_SHA256), &tlv::write(tlv::NULL, &[])]),
+            Self::RsaPkcs1Sha256 => {
+                tlv::write(tlv::SEQUENCE, &[&oid(RSA_SHA256), &tlv::write(tlv::NULL, &[])])
+            }
             Self::RsaPssSha256 => {
                 let hash = digest_identifier();
                 let mask = tlv::write(tlv::SEQUENCE, &[&oid(MGF1), &hash]);
@@ -151,7 +153,7 @@ pub(crate) enum Scheme {
 }
 
 impl Scheme {
-    /// Reads a signature `AlgorithmIdentifier`; plain `rsaEncryption` takes the hash of the SignerInfo.
+    /// Reads a signature `AlgorithmIdentifier`; plain `rsaEncryption` takes the hash of the `SignerInfo`.
     pub(crate) fn parse(identifier: &[u8], hash: Hash) -> Result<Self, Invalid> {
         let (algorithm, parameters) = identifier_parts(identifier)?;
         let scheme = match algorithm {
@@ -192,7 +194,12 @@ impl Scheme {
     }
 
     /// Checks `signature` over `message` with the certificate's key.
-    pub(crate) fn verify(self, certificate: &Certificate, message: &[u8], signature: &[u8]) -> Result<(), Invalid> {
+    pub(crate) fn verify(
+        self,
+        certificate: &Certificate,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), Invalid> {
         let key = certificate.public_key()?;
         let (hash, fits) = match self {
             Self::Ecdsa(hash) => (hash, key.id() == Id::EC),

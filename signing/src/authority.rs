@@ -122,7 +122,9 @@ impl std::fmt::Debug for KeyAndChain {
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorityError {
     /// The subject does not say that it is a test.
-    #[error("a TEST authority names only tests: put TEST or THỬ NGHIỆM into the subject's name or organisation")]
+    #[error(
+        "a TEST authority names only tests: put TEST or THỬ NGHIỆM into the subject's name or organisation"
+    )]
     NotMarkedAsTest,
     /// The stored PEM is not what `to_pem` wrote.
     #[error("the stored authority is damaged: make a fresh one")]
@@ -189,7 +191,11 @@ impl Authority {
     /// # Errors
     ///
     /// As [`Authority::create_root`].
-    pub fn issue_tls_server(&self, names: &[&str], validity: Validity) -> Result<KeyAndChain, AuthorityError> {
+    pub fn issue_tls_server(
+        &self,
+        names: &[&str],
+        validity: Validity,
+    ) -> Result<KeyAndChain, AuthorityError> {
         let key = fresh_key()?;
         let subject = Subject::named(names.first().copied().unwrap_or("localhost")).of("TEST e-Cabinet");
         let purpose = Purpose::TlsServer(names);
@@ -214,7 +220,8 @@ impl Authority {
         validity: Validity,
     ) -> Result<(Certificate, Zeroizing<Vec<u8>>), AuthorityError> {
         let key = fresh_key()?;
-        let order = Order { subject, serial: None, validity, purpose: Purpose::TlsClient, is_leaf_issuer: false };
+        let order =
+            Order { subject, serial: None, validity, purpose: Purpose::TlsClient, is_leaf_issuer: false };
         let certificate = issue(&order, &key, Some(&self.certificate), &self.key)?;
         let mut others = Stack::new()?;
         for above in self.chain() {
@@ -357,8 +364,9 @@ fn issue<K: HasPublic>(
     let key_id = SubjectKeyIdentifier::new().build(&builder.x509v3_context(issuer.as_deref(), None))?;
     builder.append_extension(key_id)?;
     if issuer.is_some() {
-        let issuer_key_id =
-            AuthorityKeyIdentifier::new().keyid(true).build(&builder.x509v3_context(issuer.as_deref(), None))?;
+        let issuer_key_id = AuthorityKeyIdentifier::new()
+            .keyid(true)
+            .build(&builder.x509v3_context(issuer.as_deref(), None))?;
         builder.append_extension(issuer_key_id)?;
     }
     for extension in extensions(order, &builder, issuer.as_ref())? {
@@ -368,7 +376,11 @@ fn issue<K: HasPublic>(
     Ok(Certificate::from_x509(&builder.build())?)
 }
 
-fn extensions(order: &Order<'_>, builder: &X509Builder, issuer: Option<&X509>) -> Result<Vec<X509Extension>, ErrorStack> {
+fn extensions(
+    order: &Order<'_>,
+    builder: &X509Builder,
+    issuer: Option<&X509>,
+) -> Result<Vec<X509Extension>, ErrorStack> {
     let mut basic = BasicConstraints::new();
     let mut usage = KeyUsage::new();
     let mut extended = ExtendedKeyUsage::new();
@@ -396,7 +408,11 @@ fn extensions(order: &Order<'_>, builder: &X509Builder, issuer: Option<&X509>) -
             usage.digital_signature();
             extended.server_auth();
             for host in hosts {
-                if host.parse::<IpAddr>().is_ok() { names.ip(host) } else { names.dns(host) };
+                if host.parse::<IpAddr>().is_ok() {
+                    names.ip(host)
+                } else {
+                    names.dns(host)
+                };
             }
             let names = names.build(&builder.x509v3_context(issuer.map(|issuer| &**issuer), None))?;
             return Ok(vec![basic.build()?, usage.build()?, extended.build()?, names]);
@@ -433,7 +449,8 @@ fn private_pem(key: &PKeyRef<Private>) -> Result<Zeroizing<String>, ErrorStack> 
 
 /// A non-critical X.509 extension.
 fn extension(identifier: &str, value: &[u8]) -> Vec<u8> {
-    let identifier = const_oid::ObjectIdentifier::new(identifier).map_or_else(|_| Vec::new(), crate::algorithm::oid);
+    let identifier =
+        const_oid::ObjectIdentifier::new(identifier).map_or_else(|_| Vec::new(), crate::algorithm::oid);
     tlv::write(tlv::SEQUENCE, &[&identifier, &tlv::write(tlv::OCTET_STRING, &[value])])
 }
 
@@ -442,4 +459,74 @@ fn number_octets(number: i64) -> Vec<u8> {
     let octets = number.max(0).to_be_bytes();
     let skip = octets.windows(2).take_while(|pair| matches!(pair, [0, next] if *next < 0x80)).count();
     octets.iter().copied().skip(skip).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use openssl::x509::X509Crl;
+
+    use super::*;
+    use crate::testing::NOW;
+    use crate::{KeyKind, TrustStore};
+
+    fn authorities() -> (Authority, Authority) {
+        let root = Authority::create_root("TEST root", NOW).unwrap();
+        let sub = root.create_sub("CA (thử nghiệm)", NOW).unwrap();
+        (root, sub)
+    }
+
+    #[test]
+    fn only_tests_are_named() {
+        assert!(matches!(Authority::create_root("Ban Cơ yếu", NOW), Err(AuthorityError::NotMarkedAsTest)));
+        let (_, sub) = authorities();
+        let key = fresh_key().unwrap().public_key_to_der().unwrap();
+        let validity = Validity::days(NOW, 1);
+        let issue = |subject: &Subject| sub.issue_signer(&key, subject, 1, validity, Profile::Person);
+        assert!(matches!(issue(&Subject::named("Nguyễn Văn A")), Err(AuthorityError::NotMarkedAsTest)));
+        let marked = issue(&Subject::named("Nguyễn Văn A").of("Chính phủ (THỬ NGHIỆM)")).unwrap();
+        assert_eq!(marked.common_name(), "Nguyễn Văn A");
+        assert_eq!(marked.serial(), "01");
+    }
+
+    #[test]
+    fn it_survives_storage_and_its_list_verifies() {
+        let (root, sub) = authorities();
+        let stored = sub.to_pem().unwrap();
+        let again = Authority::from_pem(stored.as_bytes()).unwrap();
+        assert_eq!(again.chain(), [sub.certificate().clone(), root.certificate().clone()]);
+        let list = X509Crl::from_der(&again.crl(NOW).unwrap()).unwrap();
+        assert!(list.verify(&sub.certificate().public_key().unwrap()).unwrap());
+        let mixed = [root.to_pem().unwrap().as_bytes(), stored.as_bytes()].concat();
+        assert!(Authority::from_pem(&mixed).is_ok(), "the first key and certificate count");
+        let foreign = format!(
+            "{}{}",
+            private_pem(&fresh_key().unwrap()).unwrap().as_str(),
+            root.certificate().to_pem()
+        );
+        assert!(matches!(Authority::from_pem(foreign.as_bytes()), Err(AuthorityError::Damaged)));
+    }
+
+    #[test]
+    fn every_profile_has_a_path() {
+        let (root, sub) = authorities();
+        let validity = Validity::days(NOW, 30);
+        let trust = TrustStore::new(vec![root.certificate().clone()]);
+        let middle = [sub.certificate().clone()];
+        let log_key = PKey::generate_ed25519().unwrap().public_key_to_der().unwrap();
+        let log = sub.issue_signer(&log_key, &Subject::named("TEST log"), 9, validity, Profile::Log).unwrap();
+        assert_eq!(log.key_kind(), KeyKind::Ed25519);
+        assert_eq!(log.spki_der(), log_key);
+        let (card, p12) = sub.issue_client_p12(&Subject::named("TEST card"), "mật khẩu", validity).unwrap();
+        let opened = Pkcs12::from_der(&p12).unwrap().parse2("mật khẩu").unwrap();
+        assert_eq!(opened.cert.unwrap().to_der().unwrap(), card.to_der());
+        let server = sub.issue_tls_server(&["localhost", "127.0.0.1"], validity).unwrap();
+        let chain = Certificate::all_from_pem(server.chain_pem.as_bytes()).unwrap();
+        assert_eq!(chain.len(), 2, "the root is not sent");
+        assert_eq!(chain[1], middle[0]);
+        let key = PKey::private_key_from_pem(server.key_pem.as_bytes()).unwrap();
+        assert!(chain[0].public_key().unwrap().public_eq(&key));
+        for leaf in [&log, &card, &chain[0]] {
+            assert_eq!(trust.path(leaf, &middle, NOW).unwrap().len(), 3);
+        }
+    }
 }

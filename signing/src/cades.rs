@@ -87,10 +87,8 @@ pub(crate) fn prepare_with(
     }
     let digest = tlv::write(tlv::OCTET_STRING, &[content.as_bytes()]);
     // SHA-256 is the DEFAULT of ESSCertIDv2, so DER leaves its name out.
-    let ess = tlv::write(
-        tlv::SEQUENCE,
-        &[&tlv::write(tlv::OCTET_STRING, &[signer.fingerprint().as_bytes()])],
-    );
+    let ess =
+        tlv::write(tlv::SEQUENCE, &[&tlv::write(tlv::OCTET_STRING, &[signer.fingerprint().as_bytes()])]);
     let ess = tlv::write(tlv::SEQUENCE, &[&tlv::write(tlv::SEQUENCE, &[&ess])]);
     let mut attributes = vec![
         attribute(cms::CONTENT_TYPE, &oid(cms::DATA)),
@@ -154,7 +152,8 @@ impl Prepared {
     pub(crate) fn size_bound_bytes(&self) -> usize {
         /// Room for a signature value (RSA-4096 at most) and for every header.
         const VALUE_AND_HEADERS_BYTES: usize = 1024;
-        let certificates = self.chain.iter().chain([&self.signer]).map(|certificate| certificate.to_der().len());
+        let certificates =
+            self.chain.iter().chain([&self.signer]).map(|certificate| certificate.to_der().len());
         certificates
             .fold(VALUE_AND_HEADERS_BYTES, usize::saturating_add)
             .saturating_add(self.signed_attributes.len())
@@ -204,7 +203,7 @@ fn attribute(kind: const_oid::ObjectIdentifier, value: &[u8]) -> Vec<u8> {
     tlv::write(tlv::SEQUENCE, &[&oid(kind), &tlv::write(tlv::SET, &[value])])
 }
 
-/// UTCTime until 2049, GeneralizedTime from 2050, as RFC 5652 wants it.
+/// `UTCTime` until 2049, `GeneralizedTime` from 2050, as RFC 5652 wants it.
 pub(crate) fn encode_time(at: Timestamp) -> Result<Vec<u8>, Invalid> {
     let bad = Invalid::Structure("the signing time");
     let seconds = u64::try_from(at.as_seconds()).ok().ok_or(bad.clone())?;
@@ -311,7 +310,8 @@ mod tests {
         // The same key and serial number under the same names, certified by somebody else.
         let substitute = testing::certify(&sub, &case.key, "Kẻ mạo danh (TEST)", Profile::Person);
         let parts = cms::parse(&cms).unwrap();
-        let forged = parts.with_certificates(vec![substitute.to_der().to_vec(), sub.certificate().to_der().to_vec()]);
+        let forged =
+            parts.with_certificates(vec![substitute.to_der().to_vec(), sub.certificate().to_der().to_vec()]);
         let trust = TrustStore::new(vec![root.certificate().clone(), case.trust.anchors()[0].clone()]);
         assert_eq!(verify(&forged, &content, &trust, NOW).unwrap_err(), Invalid::WrongSigner);
     }
@@ -350,7 +350,8 @@ mod tests {
         let trust = TrustStore::new(vec![strangers.certificate().clone()]);
         assert!(matches!(verify(&cms, &content, &trust, NOW), Err(Invalid::Untrusted(_))));
         assert!(matches!(verify(&cms, &content, &TrustStore::default(), NOW), Err(Invalid::Untrusted(_))));
-        let client = strangers.issue_client_p12(&Subject::named("TEST"), "x", Validity::days(NOW, 1)).unwrap();
+        let client =
+            strangers.issue_client_p12(&Subject::named("TEST"), "x", Validity::days(NOW, 1)).unwrap();
         assert!(client.0.may_sign_documents(), "digitalSignature is enough");
         assert_eq!(
             prepare(&content, strangers.certificate(), &[], NOW).unwrap_err(),

@@ -166,8 +166,10 @@ impl Certificate {
     #[must_use]
     pub fn may_sign_documents(&self) -> bool {
         let tbs = &self.parsed.tbs_certificate;
-        let is_authority =
-            !matches!(tbs.get::<BasicConstraints>(), Ok(None | Some((_, BasicConstraints { ca: false, .. }))));
+        let is_authority = !matches!(
+            tbs.get::<BasicConstraints>(),
+            Ok(None | Some((_, BasicConstraints { ca: false, .. })))
+        );
         let allows = match tbs.get::<KeyUsage>() {
             Ok(Some((_, usage))) => usage.digital_signature() || usage.non_repudiation(),
             Ok(None) | Err(_) => false,
@@ -200,7 +202,10 @@ impl Eq for Certificate {}
 
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Certificate").field("serial", &self.serial()).field("fingerprint", &self.fingerprint()).finish()
+        f.debug_struct("Certificate")
+            .field("serial", &self.serial())
+            .field("fingerprint", &self.fingerprint())
+            .finish()
     }
 }
 
@@ -220,11 +225,11 @@ pub(crate) fn pem(label: &str, der: &[u8]) -> String {
 }
 
 fn common_name(name: &x509_cert::name::Name) -> String {
-    let attributes = name.0.iter().flat_map(|rdn| rdn.0.iter());
-    attributes
-        .filter(|attribute| attribute.oid == COMMON_NAME)
+    name.0
+        .iter()
+        .flat_map(|rdn| rdn.0.iter())
+        .rfind(|attribute| attribute.oid == COMMON_NAME)
         .map(|attribute| String::from_utf8_lossy(attribute.value.value()).into_owned())
-        .last()
         .unwrap_or_default()
 }
 

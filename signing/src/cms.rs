@@ -17,7 +17,8 @@ pub(crate) const MESSAGE_DIGEST: ObjectIdentifier = ObjectIdentifier::new_unwrap
 pub(crate) const SIGNING_TIME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.5");
 pub(crate) const SIGNING_CERTIFICATE_V2: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.2.47");
-pub(crate) const ALGORITHM_PROTECTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.52");
+pub(crate) const ALGORITHM_PROTECTION: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.52");
 
 /// Largest CMS that is looked at, in bytes.
 const MAX_CMS_BYTES: usize = 1 << 20;
@@ -102,7 +103,10 @@ fn certificates(set: &[u8]) -> Result<Vec<&[u8]>, Invalid> {
 
 impl Parts<'_> {
     /// Checks everything but the certification path. `content` hashes the detached content.
-    pub(crate) fn check(&self, content: &dyn Fn(Hash) -> Result<Vec<u8>, Invalid>) -> Result<Checked, Invalid> {
+    pub(crate) fn check(
+        &self,
+        content: &dyn Fn(Hash) -> Result<Vec<u8>, Invalid>,
+    ) -> Result<Checked, Invalid> {
         let hash = Hash::parse(self.digest_algorithm)?;
         let attributes = Attributes::parse(self.signed_attributes)?;
         if attributes.require(CONTENT_TYPE)? != oid(DATA) {

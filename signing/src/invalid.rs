@@ -4,13 +4,19 @@
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Invalid {
     /// The bytes are no DER.
-    #[error("the signature is not DER: it was damaged on the way or comes from a lenient producer; ask for the original file")]
+    #[error(
+        "the signature is not DER: it was damaged on the way or comes from a lenient producer; ask for the original file"
+    )]
     NotDer,
     /// The structure is DER, but not that of a signature accepted here.
-    #[error("the signature's structure is not acceptable ({0}): ask the signer's software vendor for a baseline signature")]
+    #[error(
+        "the signature's structure is not acceptable ({0}): ask the signer's software vendor for a baseline signature"
+    )]
     Structure(&'static str),
     /// A byte differs from the one canonical encoding of the same parts.
-    #[error("the signature is not in its canonical encoding: a byte was added or changed; ask for the original file")]
+    #[error(
+        "the signature is not in its canonical encoding: a byte was added or changed; ask for the original file"
+    )]
     NotCanonical,
     /// The content is not the one that was signed.
     #[error("the content is not the one that was signed: compare it with the signer's copy")]
@@ -19,7 +25,9 @@ pub enum Invalid {
     #[error("the signature value does not fit the certificate's key: the signature is forged or damaged")]
     SignatureWrong,
     /// The certificate is not the one that the signed attributes name, or that the caller expected.
-    #[error("the certificate is not the signer's: another one was put in its place, or another person signed")]
+    #[error(
+        "the certificate is not the signer's: another one was put in its place, or another person signed"
+    )]
     WrongSigner,
     /// The algorithm is not allowed.
     #[error("the algorithm {0} is not accepted: sign again with SHA-256 or stronger and ECDSA or RSA")]

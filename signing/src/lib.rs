@@ -13,12 +13,15 @@
 //! | [`pades`] | fields, signatures and visible images in a PDF, by incremental revisions |
 //! | [`validation`] | the report on a signed PDF and on what was changed after each signature |
 //! | [`authority`] | a TEST certification authority with software keys, for demo and tests |
-#![cfg_attr(not(test), warn(
-    clippy::arithmetic_side_effects,
-    clippy::as_conversions,
-    clippy::indexing_slicing,
-    clippy::string_slice
-))]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::indexing_slicing,
+        clippy::string_slice
+    )
+)]
 
 pub mod algorithm;
 pub mod authority;

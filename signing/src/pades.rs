@@ -112,7 +112,9 @@ pub enum PadesError {
     #[error(transparent)]
     Signature(#[from] Invalid),
     /// There is no such field, or it has another kind, or it is filled already.
-    #[error("the field {0} is not there, has another kind or is not empty: add it before the first signature")]
+    #[error(
+        "the field {0} is not there, has another kind or is not empty: add it before the first signature"
+    )]
     Field(String),
     /// The document bears a signature, so its fields and its certification can no longer be chosen.
     #[error("the document is already signed: reserve fields and certify before the first signature")]

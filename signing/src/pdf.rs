@@ -16,8 +16,8 @@ pub(crate) mod update;
 mod xref;
 
 pub(crate) use document::{Document, Entry, Section};
-pub use rect::Rect;
 pub(crate) use object::{Dictionary, Object, Ref, Stream};
+pub use rect::Rect;
 
 /// Largest PDF that is read, in bytes (64 MiB).
 pub const MAX_PDF_BYTES: usize = 64 << 20;

@@ -24,7 +24,12 @@ pub(crate) fn rsa_key(bits: u32) -> PKey<Private> {
     PKey::from_rsa(Rsa::generate(bits).unwrap()).unwrap()
 }
 
-pub(crate) fn certify(authority: &Authority, key: &PKey<Private>, name: &str, profile: Profile) -> Certificate {
+pub(crate) fn certify(
+    authority: &Authority,
+    key: &PKey<Private>,
+    name: &str,
+    profile: Profile,
+) -> Certificate {
     let spki = key.public_key_to_der().unwrap();
     authority.issue_signer(&spki, &Subject::named(name), 7, Validity::days(NOW, 365), profile).unwrap()
 }

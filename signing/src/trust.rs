@@ -107,7 +107,12 @@ impl TrustStore {
     /// # Errors
     ///
     /// [`Invalid::Untrusted`] or [`Invalid::OutOfValidity`].
-    pub fn path(&self, signer: &Certificate, others: &[Certificate], at: Timestamp) -> Result<Vec<Certificate>, Invalid> {
+    pub fn path(
+        &self,
+        signer: &Certificate,
+        others: &[Certificate],
+        at: Timestamp,
+    ) -> Result<Vec<Certificate>, Invalid> {
         let store = self.store(at)?;
         let mut untrusted = Stack::new()?;
         for certificate in others {
@@ -130,7 +135,10 @@ impl TrustStore {
                 _ => Invalid::Untrusted(says),
             });
         }
-        chain.iter().map(|x509| Certificate::from_x509(x509).map_err(|e| Invalid::Untrusted(e.to_string()))).collect()
+        chain
+            .iter()
+            .map(|x509| Certificate::from_x509(x509).map_err(|e| Invalid::Untrusted(e.to_string())))
+            .collect()
     }
 
     fn store(&self, at: Timestamp) -> Result<X509Store, Invalid> {
@@ -162,4 +170,27 @@ fn read_anchors(file: &Path) -> Result<Vec<Certificate>, Unreadable> {
         .and_then(|opened| opened.take(MAX_ANCHOR_FILE_BYTES).read_to_end(&mut pem))
         .map_err(|source| Unreadable::File { path: path.clone(), source })?;
     Certificate::all_from_pem(&pem).map_err(|source| Unreadable::NotCertificates { path, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authority::Authority;
+    use crate::testing::NOW;
+
+    #[test]
+    fn a_folder_of_anchors_is_read_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(TrustStore::from_pem_files(folder.path()), Err(Unreadable::Empty { .. })));
+        let one = Authority::create_root("TEST one", NOW).unwrap();
+        let two = Authority::create_root("TEST two", NOW).unwrap();
+        std::fs::write(folder.path().join("1.pem"), one.certificate().to_pem()).unwrap();
+        std::fs::write(folder.path().join("2.pem"), two.certificate().to_pem()).unwrap();
+        std::fs::write(folder.path().join("readme.txt"), "not read").unwrap();
+        let trust = TrustStore::from_pem_files(folder.path()).unwrap();
+        assert_eq!(trust.anchors(), [one.certificate().clone(), two.certificate().clone()]);
+        std::fs::write(folder.path().join("3.pem"), "nothing").unwrap();
+        assert!(matches!(TrustStore::from_pem_files(folder.path()), Err(Unreadable::NotCertificates { .. })));
+        assert!(TrustStore::from_pem_files(&folder.path().join("none")).is_err());
+    }
 }

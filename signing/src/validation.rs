@@ -6,9 +6,9 @@
 //!
 //! Source: `docs/sources.md`, entries `en319102`, `iso32000`, `pdf-attacks`.
 
+mod appearance;
 mod byte_range;
 mod changes;
-mod appearance;
 mod lock;
 mod report;
 mod revisions;
@@ -82,13 +82,18 @@ fn candidates(document: &Document<'_>) -> Result<Vec<Candidate>, PdfError> {
             }
             // What cannot be read is no valid signature; if it matters elsewhere it is met there.
             let Ok(indirect) = document.indirect_at(offset) else { continue };
-            let is_signature = indirect.object.as_dictionary().is_some_and(|dictionary| dictionary.get("ByteRange").is_some());
+            let is_signature = indirect
+                .object
+                .as_dictionary()
+                .is_some_and(|dictionary| dictionary.get("ByteRange").is_some());
             if is_signature {
                 found.push(Candidate { reference: Some(indirect.reference), offset });
             }
         }
     }
-    for field in form::fields(document)?.iter().filter(|field| field.is_signature() && field.value != Object::Null) {
+    for field in
+        form::fields(document)?.iter().filter(|field| field.is_signature() && field.value != Object::Null)
+    {
         let reference = field.value.as_reference();
         if reference.is_none() || !found.iter().any(|known| known.reference == reference) {
             found.push(Candidate { reference: None, offset: document.bytes().len() });
@@ -115,7 +120,8 @@ fn examine(
         return Err(Malformed("the signature is older than the revision it covers"));
     }
     let fields = form::fields(&base)?;
-    let field = fields.iter().find(|field| field.is_signature() && field.value.as_reference() == Some(reference));
+    let field =
+        fields.iter().find(|field| field.is_signature() && field.value.as_reference() == Some(reference));
     let field = field.ok_or(Malformed("no signature field holds the signature"))?;
     let policy = Policy::of(&base, &covered.dictionary)?;
     let (changes, coverage) = revisions::since(document, &base, &policy)?;

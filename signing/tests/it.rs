@@ -1,11 +1,19 @@
 //! What the formats promise to the outside: foreign judges accept our signatures, attacks are refused.
 //!
 //! Needs `openssl`, `pdfsig` and `qpdf`, and the outside data in `ECABINET_DATA`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on must fail"
+)]
 
 #[path = "it/attacks.rs"]
 mod attacks;
 #[path = "it/cades.rs"]
 mod cades;
+#[path = "it/fixtures.rs"]
+mod fixtures;
 #[path = "it/pades.rs"]
 mod pades;
 #[path = "it/world.rs"]

@@ -100,7 +100,8 @@ fn image(width: u32, height: u32, colours: &str, samples: &[u8]) -> Result<Strea
 /// A form that draws the image as large as fits, centred.
 fn fitted(picture: Ref, width: i64, height: i64, rect: &Rect) -> Stream {
     let (room_width, room_height) = (rect.width(), rect.height());
-    let scaled = |side: i64, room: i64, by: i64| side.saturating_mul(room).checked_div(by).unwrap_or_default();
+    let scaled =
+        |side: i64, room: i64, by: i64| side.saturating_mul(room).checked_div(by).unwrap_or_default();
     let is_wide = width.saturating_mul(room_height) > height.saturating_mul(room_width);
     let (shown_width, shown_height) = if is_wide {
         (room_width, scaled(height, room_width, width))
@@ -109,7 +110,9 @@ fn fitted(picture: Ref, width: i64, height: i64, rect: &Rect) -> Stream {
     };
     let half = |room: i64, shown: i64| room.saturating_sub(shown).checked_div(2).unwrap_or_default();
     let mut data = b"q ".to_vec();
-    for number in [shown_width, 0, 0, shown_height, half(room_width, shown_width), half(room_height, shown_height)] {
+    for number in
+        [shown_width, 0, 0, shown_height, half(room_width, shown_width), half(room_height, shown_height)]
+    {
         Object::thousandths(number).write(&mut data);
         data.push(b' ');
     }
@@ -121,12 +124,13 @@ fn fitted(picture: Ref, width: i64, height: i64, rect: &Rect) -> Stream {
     Stream { dictionary, data }
 }
 
-/// Copies the first page of `pdf` as a form XObject, with everything its resources need.
+/// Copies the first page of `pdf` as a form `XObject`, with everything its resources need.
 fn import(pdf: &[u8], update: &mut Update<'_>) -> Result<Ref, PadesError> {
     let source = Document::open(pdf)?;
     let pages = pages::pages(&source)?;
     let page = pages.first().ok_or(PadesError::Appearance("it has no page"))?;
-    let bounds = Rect::read(&source, &page.media_box)?.ok_or(PadesError::Appearance("its page has no size"))?;
+    let bounds =
+        Rect::read(&source, &page.media_box)?.ok_or(PadesError::Appearance("its page has no size"))?;
     let mut copy = Copy { source: &source, update, copied: BTreeMap::new() };
     let resources = copy.value(&source.resolve(&page.resources)?)?;
     let mut dictionary = Dictionary::of([
@@ -144,11 +148,8 @@ fn import(pdf: &[u8], update: &mut Update<'_>) -> Result<Ref, PadesError> {
 }
 
 fn contents(source: &Document<'_>, page: &Dictionary) -> Result<Vec<u8>, PadesError> {
-    let parts = match source.value(page, "Contents")? {
-        Object::Array(parts) => parts,
-        Object::Null => Vec::new(),
-        one => vec![one],
-    };
+    let content = source.value(page, "Contents")?;
+    let parts = content.as_array().map_or_else(|| vec![content.clone()], <[Object]>::to_vec);
     let mut joined = Vec::new();
     for part in parts {
         let Object::Stream(part) = source.resolve(&part)? else {
@@ -215,12 +216,23 @@ fn renumber(value: &mut Object, numbers: &BTreeMap<Ref, Ref>) {
         Object::Dictionary(dictionary) | Object::Stream(Stream { dictionary, .. }) => {
             dictionary.map_values(&mut |value| renumber(value, numbers));
         }
-        Object::Null | Object::Boolean(_) | Object::Integer(_) | Object::Real(_) | Object::Name(_) | Object::String(_) => {}
+        Object::Null
+        | Object::Boolean(_)
+        | Object::Integer(_)
+        | Object::Real(_)
+        | Object::Name(_)
+        | Object::String(_) => {}
     }
 }
 
 /// A line of Latin-1 text in the built-in font, on a base line a quarter of its size above the lower edge.
-pub(super) fn line(update: &mut Update<'_>, rect: &Rect, font: Object, font_points: i64, text: &str) -> Option<Ref> {
+pub(super) fn line(
+    update: &mut Update<'_>,
+    rect: &Rect,
+    font: Object,
+    font_points: i64,
+    text: &str,
+) -> Option<Ref> {
     let bytes: Vec<u8> = text.chars().map(|letter| u8::try_from(letter).ok()).collect::<Option<_>>()?;
     let is_printable = bytes.iter().all(|byte| (0x20..0x7f).contains(byte) || *byte >= 0xa0);
     if !is_printable {

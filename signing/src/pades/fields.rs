@@ -94,7 +94,7 @@ fn widget(field: &Field, page: Ref, update: &mut Update<'_>) -> Dictionary {
     widget
 }
 
-/// The dictionary of a form XObject as large as the rectangle.
+/// The dictionary of a form `XObject` as large as the rectangle.
 pub(super) fn form_dictionary(rect: &Rect) -> Dictionary {
     let bounds = Rect::from_thousandths(0, 0, rect.width(), rect.height());
     Dictionary::of([
@@ -106,12 +106,19 @@ pub(super) fn form_dictionary(rect: &Rect) -> Dictionary {
 }
 
 /// Adds the widget to its page's annotations, wherever these are kept.
-fn annotate(document: &Document<'_>, update: &mut Update<'_>, page: Ref, widget: &Object) -> Result<(), PadesError> {
+fn annotate(
+    document: &Document<'_>,
+    update: &mut Update<'_>,
+    page: Ref,
+    widget: &Object,
+) -> Result<(), PadesError> {
     let page_reference = document.current(page.number);
     let mut page = update.dictionary(page)?;
     let mut annotations = match page.get("Annots") {
         Some(Object::Array(items)) => items.clone(),
-        Some(reference @ Object::Reference(_)) => document.resolve(reference)?.as_array().unwrap_or_default().to_vec(),
+        Some(reference @ Object::Reference(_)) => {
+            document.resolve(reference)?.as_array().unwrap_or_default().to_vec()
+        }
         Some(_) | None => Vec::new(),
     };
     annotations.push(widget.clone());
@@ -120,7 +127,11 @@ fn annotate(document: &Document<'_>, update: &mut Update<'_>, page: Ref, widget:
     Ok(())
 }
 
-fn extend_form(document: &Document<'_>, update: &mut Update<'_>, added: Vec<Object>) -> Result<(), PadesError> {
+fn extend_form(
+    document: &Document<'_>,
+    update: &mut Update<'_>,
+    added: Vec<Object>,
+) -> Result<(), PadesError> {
     let mut form = form::form(document)?.unwrap_or_default();
     let mut fields = document.value(&form, "Fields")?.as_array().unwrap_or_default().to_vec();
     fields.extend(added);
@@ -133,8 +144,8 @@ fn extend_form(document: &Document<'_>, update: &mut Update<'_>, added: Vec<Obje
         ("Encoding", Object::name("WinAnsiEncoding")),
     ]);
     let font = update.add(Object::Dictionary(font));
-    let mut resources = as_dictionary(document.value(&form, "DR")?);
-    let mut fonts = as_dictionary(document.value(&resources, "Font")?);
+    let mut resources = document.value(&form, "DR")?.into_dictionary().unwrap_or_default();
+    let mut fonts = document.value(&resources, "Font")?.into_dictionary().unwrap_or_default();
     fonts.set(FONT, Object::Reference(font));
     resources.set("Font", Object::Dictionary(fonts));
     form.set("DR", Object::Dictionary(resources));
@@ -144,8 +155,4 @@ fn extend_form(document: &Document<'_>, update: &mut Update<'_>, added: Vec<Obje
     catalog.set("AcroForm", Object::Reference(form));
     update.put(document.current(root.number), Object::Dictionary(catalog));
     Ok(())
-}
-
-fn as_dictionary(object: Object) -> Dictionary {
-    if let Object::Dictionary(dictionary) = object { dictionary } else { Dictionary::new() }
 }

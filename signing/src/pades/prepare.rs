@@ -57,9 +57,16 @@ pub fn prepare(pdf: &[u8], request: &SignRequest) -> Result<Prepared, PadesError
         fill_field(&document, &mut update, empty_field(&fields, &fill.field, "Tx")?, fill)?;
     }
     let signature = update.add(Object::Dictionary(signature_dictionary(request, room_bytes)));
-    put_value(&document, &mut update, field, Object::Reference(signature), request.appearance.as_ref().map(
-        |appearance| move |update: &mut Update<'_>, rect: &Rect| appearance.add_to(update, rect),
-    ))?;
+    put_value(
+        &document,
+        &mut update,
+        field,
+        Object::Reference(signature),
+        request
+            .appearance
+            .as_ref()
+            .map(|appearance| move |update: &mut Update<'_>, rect: &Rect| appearance.add_to(update, rect)),
+    )?;
     if request.certify.is_some() {
         let root = document.root()?;
         let mut catalog = update.dictionary(root)?;
@@ -106,7 +113,8 @@ impl Prepared {
         let mut pdf = self.pdf;
         let digits = hex::encode(cms);
         let end = self.digits_at.saturating_add(digits.len());
-        let hole = pdf.get_mut(self.digits_at..end).ok_or(PdfError::at(self.digits_at, "the signature's room"))?;
+        let hole =
+            pdf.get_mut(self.digits_at..end).ok_or(PdfError::at(self.digits_at, "the signature's room"))?;
         hole.copy_from_slice(digits.as_bytes());
         let report = validation::validate_pdf(&pdf, None, self.at)?;
         match report.signatures.iter().find(|signature| !signature.is_sound()) {
@@ -124,7 +132,12 @@ fn empty_field<'a>(fields: &'a [Field], name: &str, kind: &str) -> Result<&'a Fi
         .ok_or_else(|| PadesError::Field(name.to_owned()))
 }
 
-fn fill_field(document: &Document<'_>, update: &mut Update<'_>, field: &Field, fill: &Fill) -> Result<(), PadesError> {
+fn fill_field(
+    document: &Document<'_>,
+    update: &mut Update<'_>,
+    field: &Field,
+    fill: &Fill,
+) -> Result<(), PadesError> {
     let drawn = |update: &mut Update<'_>, rect: &Rect| match &fill.appearance {
         Some(appearance) => appearance.add_to(update, rect),
         None => {
@@ -162,10 +175,12 @@ fn put_value(
 fn default_font(document: &Document<'_>, field: &Field) -> Result<(Object, i64), PadesError> {
     let form = form::form(document)?.unwrap_or_default();
     let resources = document.value(&form, "DR")?;
-    let fonts = resources.as_dictionary().map_or(Ok(Object::Null), |resources| document.value(resources, "Font"))?;
+    let fonts =
+        resources.as_dictionary().map_or(Ok(Object::Null), |resources| document.value(resources, "Font"))?;
     let font = fonts.as_dictionary().and_then(|fonts| fonts.get(FONT)).cloned();
     let look = document.value(&field.dictionary, "DA")?.as_text().unwrap_or_default();
-    let points = look.split_whitespace().nth(1).and_then(|size| size.parse().ok()).unwrap_or(DEFAULT_FONT_POINTS);
+    let points =
+        look.split_whitespace().nth(1).and_then(|size| size.parse().ok()).unwrap_or(DEFAULT_FONT_POINTS);
     Ok((font.ok_or_else(|| PadesError::Letters(field.name.clone()))?, points))
 }
 
@@ -221,7 +236,11 @@ fn pdf_date(at: Timestamp) -> String {
 }
 
 /// Writes the byte range around the hole and hashes what it covers.
-fn cover(written: Written, signature: Ref, room_bytes: usize) -> Result<(Vec<u8>, usize, Digest), PadesError> {
+fn cover(
+    written: Written,
+    signature: Ref,
+    room_bytes: usize,
+) -> Result<(Vec<u8>, usize, Digest), PadesError> {
     let mut pdf = written.bytes;
     let lost = PdfError::at(0, "the signature dictionary");
     let start = *written.offsets.get(&signature).ok_or(lost.clone())?;

@@ -130,7 +130,8 @@ impl<'a> Document<'a> {
     pub(crate) fn size(&self) -> u32 {
         let listed = self.entries.keys().next_back().map_or(0, |number| number.saturating_add(1));
         let claimed = self.sections.iter().filter_map(|section| section.trailer.get("Size"));
-        let claimed = claimed.filter_map(Object::as_integer).filter_map(|size| u32::try_from(size).ok()).max();
+        let claimed =
+            claimed.filter_map(Object::as_integer).filter_map(|size| u32::try_from(size).ok()).max();
         listed.max(claimed.unwrap_or_default())
     }
 
@@ -140,10 +141,7 @@ impl<'a> Document<'a> {
     }
 
     pub(crate) fn catalog(&self) -> Result<Dictionary, PdfError> {
-        match self.get(self.root()?)? {
-            Object::Dictionary(catalog) => Ok(catalog),
-            _ => Err(PdfError::at(0, "no document catalogue")),
-        }
+        self.get(self.root()?)?.into_dictionary().ok_or(PdfError::at(0, "no document catalogue"))
     }
 
     /// The object, or null if there is none of that name.
@@ -174,10 +172,8 @@ impl<'a> Document<'a> {
     pub(crate) fn resolve(&self, value: &Object) -> Result<Object, PdfError> {
         let mut value = value.clone();
         for _ in 0..MAX_HOPS {
-            match value {
-                Object::Reference(reference) => value = self.get(reference)?,
-                other => return Ok(other),
-            }
+            let Object::Reference(reference) = value else { return Ok(value) };
+            value = self.get(reference)?;
         }
         Err(PdfError::at(0, "references run in a circle"))
     }

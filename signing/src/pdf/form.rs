@@ -29,22 +29,18 @@ impl Field {
         self.kind == b"Sig"
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
-        match &self.value {
-            Object::Null => true,
-            Object::String(text) => text.is_empty(),
-            _ => false,
-        }
+    pub(crate) fn is_empty(&self) -> bool {
+        self.value == Object::Null || self.value == Object::String(Vec::new())
     }
 }
 
 /// The form's dictionary, if there is one.
 pub(crate) fn form(document: &Document<'_>) -> Result<Option<Dictionary>, PdfError> {
-    match document.value(&document.catalog()?, "AcroForm")? {
-        Object::Dictionary(form) => Ok(Some(form)),
-        Object::Null => Ok(None),
-        _ => Err(PdfError::at(0, "the form is no dictionary")),
+    let form = document.value(&document.catalog()?, "AcroForm")?;
+    if form == Object::Null {
+        return Ok(None);
     }
+    form.into_dictionary().map(Some).ok_or(PdfError::at(0, "the form is no dictionary"))
 }
 
 /// All terminal fields, in the form's order.
@@ -77,7 +73,13 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn node(&mut self, node: &Object, above: &str, inherited: &Inherited, depth: usize) -> Result<(), PdfError> {
+    fn node(
+        &mut self,
+        node: &Object,
+        above: &str,
+        inherited: &Inherited,
+        depth: usize,
+    ) -> Result<(), PdfError> {
         let bad = PdfError::at(0, "the form's fields");
         let reference = node.as_reference().ok_or(bad.clone())?;
         if depth > MAX_DEPTH || self.found.len() >= MAX_FIELDS || !self.seen.insert(reference) {
@@ -90,7 +92,11 @@ impl Walk<'_> {
             (false, true) => above.to_owned(),
             (false, false) => format!("{above}.{own}"),
         };
-        let kind = self.document.value(&dictionary, "FT")?.as_name().map_or_else(|| inherited.kind.clone(), <[u8]>::to_vec);
+        let kind = self
+            .document
+            .value(&dictionary, "FT")?
+            .as_name()
+            .map_or_else(|| inherited.kind.clone(), <[u8]>::to_vec);
         let value = dictionary.get("V").unwrap_or(&inherited.value).clone();
         let kids = self.document.value(&dictionary, "Kids")?;
         let mut widgets = Vec::new();

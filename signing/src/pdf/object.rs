@@ -93,7 +93,8 @@ impl Dictionary {
 
     /// The keys whose values differ between `self` and `other`, in either direction.
     pub(crate) fn differing_keys<'a>(&'a self, other: &'a Self) -> Vec<&'a [u8]> {
-        let changed = self.iter().filter(|(key, value)| other.get_bytes(key) != Some(value)).map(|(key, _)| key);
+        let changed =
+            self.iter().filter(|(key, value)| other.get_bytes(key) != Some(value)).map(|(key, _)| key);
         let added = other.iter().map(|(key, _)| key).filter(|key| self.get_bytes(key).is_none());
         changed.chain(added).collect()
     }
@@ -156,6 +157,11 @@ impl Object {
         }
     }
 
+    /// The dictionary alone; a stream has none of its own.
+    pub(crate) fn into_dictionary(self) -> Option<Dictionary> {
+        if let Self::Dictionary(dictionary) = self { Some(dictionary) } else { None }
+    }
+
     /// A string's text: UTF-16 with its mark, UTF-8 with its mark, else Latin-1.
     pub(crate) fn as_text(&self) -> Option<String> {
         let Self::String(bytes) = self else { return None };
@@ -203,7 +209,12 @@ impl Object {
             Self::Dictionary(dictionary) | Self::Stream(Stream { dictionary, .. }) => {
                 dictionary.iter().for_each(|(_, value)| value.references(found));
             }
-            Self::Null | Self::Boolean(_) | Self::Integer(_) | Self::Real(_) | Self::Name(_) | Self::String(_) => {}
+            Self::Null
+            | Self::Boolean(_)
+            | Self::Integer(_)
+            | Self::Real(_)
+            | Self::Name(_)
+            | Self::String(_) => {}
         }
     }
 

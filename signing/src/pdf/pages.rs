@@ -34,7 +34,13 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn node(&mut self, reference: Ref, resources: &Object, media_box: &Object, depth: usize) -> Result<(), PdfError> {
+    fn node(
+        &mut self,
+        reference: Ref,
+        resources: &Object,
+        media_box: &Object,
+        depth: usize,
+    ) -> Result<(), PdfError> {
         if depth > MAX_DEPTH || self.found.len() >= MAX_PAGES || !self.seen.insert(reference) {
             return Err(PdfError::at(0, "the page tree"));
         }

@@ -22,6 +22,9 @@ pub(crate) struct Indirect {
     pub(crate) span: Range<usize>,
 }
 
+/// A dictionary's key, its value, and the bytes of the value.
+pub(crate) type Spanned = (Vec<u8>, Object, Range<usize>);
+
 pub(crate) const fn is_space(byte: u8) -> bool {
     matches!(byte, 0 | b'\t' | b'\n' | 0x0c | b'\r' | b' ')
 }
@@ -96,7 +99,8 @@ impl<'a> Parser<'a> {
     pub(crate) fn unsigned(&mut self) -> Result<u64, PdfError> {
         let start = self.at;
         let word = self.regular();
-        let digits = std::str::from_utf8(word).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let digits =
+            std::str::from_utf8(word).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
         match digits.and_then(|text| text.parse().ok()) {
             Some(number) => Ok(number),
             None => Err(PdfError::at(start, "a number is expected")),
@@ -200,8 +204,8 @@ impl<'a> Parser<'a> {
     }
 
     /// The entries of the dictionary that begins here, each with the span of its value.
-    pub(crate) fn spanned_entries(&mut self) -> Result<Vec<(Vec<u8>, Object, Range<usize>)>, PdfError> {
-        let mut found: Vec<(Vec<u8>, Object, Range<usize>)> = Vec::new();
+    pub(crate) fn spanned_entries(&mut self) -> Result<Vec<Spanned>, PdfError> {
+        let mut found: Vec<Spanned> = Vec::new();
         self.entries(0, &mut |key, value, span| {
             let is_new = found.iter().all(|(known, ..)| *known != key);
             found.push((key, value, span));

@@ -37,7 +37,11 @@ fn inflate(data: &[u8]) -> Result<Vec<u8>, PdfError> {
     let mut decoded = Vec::new();
     let limit = MAX_DECODED_BYTES.saturating_add(1);
     flate2::read::ZlibDecoder::new(data).take(limit).read_to_end(&mut decoded).ok().ok_or(BAD)?;
-    if u64::try_from(decoded.len()).is_ok_and(|len| len <= MAX_DECODED_BYTES) { Ok(decoded) } else { Err(BAD) }
+    if u64::try_from(decoded.len()).is_ok_and(|len| len <= MAX_DECODED_BYTES) {
+        Ok(decoded)
+    } else {
+        Err(BAD)
+    }
 }
 
 /// Compresses bytes for a stream of ours.
@@ -49,7 +53,9 @@ pub(crate) fn deflate(data: &[u8]) -> Result<Vec<u8>, PdfError> {
 
 /// Undoes the PNG predictors, as cross-reference streams use them.
 fn unpredict(parameters: &Dictionary, data: Vec<u8>) -> Result<Vec<u8>, PdfError> {
-    let number = |key: &str, default: i64| parameters.get(key).map_or(Some(default), Object::as_integer).ok_or(UNKNOWN);
+    let number = |key: &str, default: i64| {
+        parameters.get(key).map_or(Some(default), Object::as_integer).ok_or(UNKNOWN)
+    };
     let predictor = number("Predictor", 1)?;
     if predictor == 1 {
         return Ok(data);
@@ -57,8 +63,10 @@ fn unpredict(parameters: &Dictionary, data: Vec<u8>) -> Result<Vec<u8>, PdfError
     if !(10..=15).contains(&predictor) || number("BitsPerComponent", 8)? != 8 {
         return Err(UNKNOWN);
     }
-    let pixel = usize::try_from(number("Colors", 1)?).ok().filter(|pixel| (1..=32).contains(pixel)).ok_or(UNKNOWN)?;
-    let columns = usize::try_from(number("Columns", 1)?).ok().filter(|n| (1..=1 << 20).contains(n)).ok_or(UNKNOWN)?;
+    let pixel =
+        usize::try_from(number("Colors", 1)?).ok().filter(|pixel| (1..=32).contains(pixel)).ok_or(UNKNOWN)?;
+    let columns =
+        usize::try_from(number("Columns", 1)?).ok().filter(|n| (1..=1 << 20).contains(n)).ok_or(UNKNOWN)?;
     let row_len = columns.saturating_mul(pixel);
     let mut decoded = Vec::with_capacity(data.len());
     let mut above = vec![0_u8; row_len];
@@ -66,7 +74,8 @@ fn unpredict(parameters: &Dictionary, data: Vec<u8>) -> Result<Vec<u8>, PdfError
         let (kind, encoded) = encoded.split_first().ok_or(BAD)?;
         let mut row: Vec<u8> = Vec::with_capacity(row_len);
         for (index, byte) in encoded.iter().enumerate() {
-            let behind = |line: &[u8]| index.checked_sub(pixel).and_then(|at| line.get(at)).copied().unwrap_or(0);
+            let behind =
+                |line: &[u8]| index.checked_sub(pixel).and_then(|at| line.get(at)).copied().unwrap_or(0);
             let (left, up, corner) = (behind(&row), above.get(index).copied().unwrap_or(0), behind(&above));
             let guess = match kind {
                 0 => 0,

@@ -46,10 +46,7 @@ impl<'a> Update<'a> {
             Some(object) => object.clone(),
             None => self.document.get(reference)?,
         };
-        match object {
-            Object::Dictionary(dictionary) => Ok(dictionary),
-            _ => Err(PdfError::at(0, "a dictionary is expected")),
-        }
+        object.into_dictionary().ok_or(PdfError::at(0, "a dictionary is expected"))
     }
 
     /// Writes the file.
@@ -129,7 +126,8 @@ fn write_table(offsets: &BTreeMap<Ref, usize>, bytes: &mut Vec<u8>) {
     bytes.extend(b"xref\n");
     let mut run: Vec<(Ref, usize)> = Vec::new();
     for (reference, offset) in offsets {
-        let follows = run.last().is_some_and(|(last, _)| last.number.checked_add(1) == Some(reference.number));
+        let follows =
+            run.last().is_some_and(|(last, _)| last.number.checked_add(1) == Some(reference.number));
         if !follows {
             write_run(&run, bytes);
             run.clear();

@@ -11,7 +11,8 @@ const MAX_OBJECTS: u64 = 1_000_000;
 /// Reads the section at `offset`, with the stream that a hybrid table points to.
 pub(crate) fn read(bytes: &[u8], offset: usize) -> Result<Section, PdfError> {
     let mut parser = Parser::new(bytes, offset);
-    let mut section = if parser.take_word("xref") { table(bytes, parser, offset)? } else { stream_section(bytes, offset)? };
+    let mut section =
+        if parser.take_word("xref") { table(bytes, parser, offset)? } else { stream_section(bytes, offset)? };
     if let Some(hidden_at) = section.trailer.get("XRefStm") {
         if section.stream.is_some() {
             return Err(PdfError::at(offset, "a cross-reference stream with XRefStm"));
@@ -56,7 +57,16 @@ fn table(bytes: &[u8], mut parser: Parser<'_>, offset: usize) -> Result<Section,
         return Err(PdfError::at(parser.at, "the trailer"));
     };
     let (end, declared) = file_end(bytes, parser.at);
-    Ok(Section { offset, entries, trailer, stream: None, is_hybrid: false, body_end: parser.at, end, declared })
+    Ok(Section {
+        offset,
+        entries,
+        trailer,
+        stream: None,
+        is_hybrid: false,
+        body_end: parser.at,
+        end,
+        declared,
+    })
 }
 
 fn table_entry(parser: &mut Parser<'_>) -> Result<Entry, PdfError> {
@@ -92,7 +102,8 @@ fn stream_section(bytes: &[u8], offset: usize) -> Result<Section, PdfError> {
     if !trailer.is_name("Type", "XRef") {
         return Err(bad);
     }
-    let widths: Vec<usize> = integers(&trailer, "W")?.into_iter().filter_map(|w| usize::try_from(w).ok()).collect();
+    let widths: Vec<usize> =
+        integers(&trailer, "W")?.into_iter().filter_map(|w| usize::try_from(w).ok()).collect();
     let [kind_len, second_len, third_len] = *widths.as_slice() else { return Err(bad) };
     let size = trailer.get("Size").and_then(Object::as_integer).ok_or(bad.clone())?;
     let index = if trailer.get("Index").is_some() { integers(&trailer, "Index")? } else { vec![0, size] };
@@ -115,14 +126,26 @@ fn stream_section(bytes: &[u8], offset: usize) -> Result<Section, PdfError> {
     }
     let (end, declared) = file_end(bytes, indirect.span.end);
     let stream = Some(indirect.reference);
-    Ok(Section { offset, entries, trailer, stream, is_hybrid: false, body_end: indirect.span.end, end, declared })
+    Ok(Section {
+        offset,
+        entries,
+        trailer,
+        stream,
+        is_hybrid: false,
+        body_end: indirect.span.end,
+        end,
+        declared,
+    })
 }
 
 fn stream_entry(kind: u64, second: u64, third: u64) -> Option<Entry> {
     match kind {
         0 => Some(Entry::Free),
         1 => in_use(second, third),
-        2 => Some(Entry::Compressed { stream: u32::try_from(second).ok()?, index: usize::try_from(third).ok()? }),
+        2 => Some(Entry::Compressed {
+            stream: u32::try_from(second).ok()?,
+            index: usize::try_from(third).ok()?,
+        }),
         _ => None,
     }
 }

@@ -16,7 +16,11 @@ const MAX_PAGE_PERCENT: i128 = 25;
 const NOT_TEXT: [&[u8]; 4] = [b"Do", b"BI", b"sh", b"ID"];
 
 /// Whether `filled`'s new appearance stays in its place among the other fields and annotations.
-pub(super) fn keeps_its_place(new: &Document<'_>, fields: &[Field], filled: &Field) -> Result<bool, PdfError> {
+pub(super) fn keeps_its_place(
+    new: &Document<'_>,
+    fields: &[Field],
+    filled: &Field,
+) -> Result<bool, PdfError> {
     for (widget, dictionary) in &filled.widgets {
         let Some(rect) = widget_rect(new, dictionary)? else { return Ok(false) };
         if rect.area() == 0 {
@@ -43,7 +47,8 @@ fn clears_neighbours(
 ) -> Result<bool, PdfError> {
     let annotations = new.value(&page.dictionary, "Annots")?;
     for annotation in annotations.as_array().unwrap_or_default() {
-        let owns = |field: &Field| field.widgets.iter().any(|(own, _)| annotation.as_reference() == Some(*own));
+        let owns =
+            |field: &Field| field.widgets.iter().any(|(own, _)| annotation.as_reference() == Some(*own));
         if owns(filled) {
             continue;
         }
@@ -59,7 +64,8 @@ fn clears_neighbours(
         let is_empty = owner.is_some_and(Field::is_empty);
         let are_signatures = filled.is_signature() && owner.is_some_and(Field::is_signature);
         let is_third = common.saturating_mul(100) <= place.area().saturating_mul(MAX_OVERLAP_PERCENT);
-        if !is_empty && !(are_signatures && is_third) {
+        let is_lawful = is_empty || (are_signatures && is_third);
+        if !is_lawful {
             return Ok(false);
         }
     }
@@ -82,15 +88,17 @@ fn page_of(document: &Document<'_>, widget: Ref) -> Result<Option<pages::Page>, 
 }
 
 /// Whether an appearance dictionary has one normal appearance and, for text fields, only text in it.
-pub(super) fn is_plain(document: &Document<'_>, appearance: &Object, is_text: bool) -> Result<bool, PdfError> {
+pub(super) fn is_plain(
+    document: &Document<'_>,
+    appearance: &Object,
+    is_text: bool,
+) -> Result<bool, PdfError> {
     let Object::Dictionary(appearance) = document.resolve(appearance)? else { return Ok(false) };
     if appearance.iter().any(|(key, _)| key != b"N") {
         return Ok(false);
     }
-    match document.value(&appearance, "N")? {
-        Object::Stream(normal) => Ok(!is_text || shows_only_text(&normal)),
-        _ => Ok(false),
-    }
+    let Object::Stream(normal) = document.value(&appearance, "N")? else { return Ok(false) };
+    Ok(!is_text || shows_only_text(&normal))
 }
 
 fn shows_only_text(appearance: &Stream) -> bool {

@@ -34,8 +34,10 @@ pub(super) fn read(bytes: &[u8], offset: usize) -> Result<Covered, Malformed> {
         return Err(Malformed("not a signature dictionary"));
     }
     let range = dictionary.get("ByteRange").and_then(Object::as_array).unwrap_or_default();
-    let range: Option<Vec<usize>> =
-        range.iter().map(|number| number.as_integer().and_then(|number| usize::try_from(number).ok())).collect();
+    let range: Option<Vec<usize>> = range
+        .iter()
+        .map(|number| number.as_integer().and_then(|number| usize::try_from(number).ok()))
+        .collect();
     let range = range.ok_or(Malformed("the byte range"))?;
     let &[start, before, behind, tail] = range.as_slice() else {
         return Err(Malformed("the byte range has not four numbers"));

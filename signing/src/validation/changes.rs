@@ -29,7 +29,11 @@ impl Policy {
 }
 
 /// The changes from `old` to `new`, its next revision.
-pub(super) fn between(old: &Document<'_>, new: &Document<'_>, policy: &Policy) -> Result<Vec<Change>, Malformed> {
+pub(super) fn between(
+    old: &Document<'_>,
+    new: &Document<'_>,
+    policy: &Policy,
+) -> Result<Vec<Change>, Malformed> {
     let mut comparison = Comparison {
         old,
         new,
@@ -107,7 +111,8 @@ impl Comparison<'_> {
         for number in self.old.numbers() {
             self.old.get(self.old.current(number))?.references(&mut references);
         }
-        let awaited = |reference: &Ref| self.changed.contains(&reference.number) && self.is_new(reference.number);
+        let awaited =
+            |reference: &Ref| self.changed.contains(&reference.number) && self.is_new(reference.number);
         if references.iter().any(awaited) {
             self.note(ChangeKind::Object, false);
         }
@@ -135,7 +140,8 @@ impl Comparison<'_> {
             [b"Size", b"Prev", b"ID", b"Info", b"Type", b"W", b"Index", b"Filter", b"DecodeParms"];
         let (old, new) = (self.old.trailer()?, self.new.trailer()?);
         let differing = old.differing_keys(new);
-        let others = differing.iter().filter(|key| !OWN.contains(key) && **key != b"Length" && **key != b"XRefStm");
+        let others =
+            differing.iter().filter(|key| !OWN.contains(key) && **key != b"Length" && **key != b"XRefStm");
         let mut is_kept = others.count() == 0;
         let first = |document: &Document<'_>, trailer: &Dictionary| {
             document.value(trailer, "ID").map(|id| id.as_array().and_then(|id| id.first().cloned()))
@@ -167,8 +173,11 @@ impl Comparison<'_> {
         }
         let empty = Dictionary::new();
         let before = before.as_dictionary().unwrap_or(&empty);
-        let differing = before.differing_keys(after.as_dictionary().unwrap_or(&empty));
-        let is_lawful = differing.iter().all(|key| LAWFUL.contains(key));
+        let after = after.as_dictionary().unwrap_or(&empty);
+        // The same words in another encoding are the same words.
+        let words = |dictionary: &Dictionary, key: &[u8]| dictionary.get_bytes(key).and_then(Object::as_text);
+        let is_same = |key: &[u8]| words(before, key).is_some_and(|text| Some(text) == words(after, key));
+        let is_lawful = before.differing_keys(after).iter().all(|key| LAWFUL.contains(key) || is_same(key));
         self.note(ChangeKind::Information, is_lawful);
         if let Some(reference) = reference {
             self.explain(reference);
@@ -193,7 +202,8 @@ impl Comparison<'_> {
 
     fn field(&mut self, old: &Field, new: &Field, all: &[Field]) -> Result<(), Malformed> {
         let touched = new.widgets.iter().map(|(widget, _)| *widget).chain([new.reference]);
-        let touched: Vec<Ref> = touched.filter(|reference| self.changed.contains(&reference.number)).collect();
+        let touched: Vec<Ref> =
+            touched.filter(|reference| self.changed.contains(&reference.number)).collect();
         if touched.is_empty() && old.value == new.value {
             return Ok(());
         }
@@ -205,7 +215,8 @@ impl Comparison<'_> {
         for reference in &touched {
             self.explain(*reference);
         }
-        let is_first_value = old.is_empty() && !new.is_empty() && old.kind == new.kind && old.name == new.name;
+        let is_first_value =
+            old.is_empty() && !new.is_empty() && old.kind == new.kind && old.name == new.name;
         let is_allowed = self.policy.allows_fields() && !self.policy.lock.locks(&new.name);
         let is_lawful = is_first_value
             && is_allowed
@@ -224,7 +235,8 @@ impl Comparison<'_> {
 
     /// Whether the field and its widgets differ in value and plain appearance only.
     fn only_value_and_look(&mut self, old: &Field, new: &Field) -> Result<bool, PdfError> {
-        let same_widgets = old.widgets.iter().map(|(widget, _)| widget).eq(new.widgets.iter().map(|(widget, _)| widget));
+        let same_widgets =
+            old.widgets.iter().map(|(widget, _)| widget).eq(new.widgets.iter().map(|(widget, _)| widget));
         if !same_widgets {
             return Ok(false);
         }
@@ -258,7 +270,8 @@ impl Comparison<'_> {
         let Entry::InUse { offset, .. } = self.new.entry(reference.number) else { return Ok(false) };
         self.explain_new(&field.value)?;
         let covered = byte_range::read(self.new.bytes(), offset);
-        Ok(self.is_new(reference.number) && covered.is_ok_and(|covered| covered.end == self.new.bytes().len()))
+        Ok(self.is_new(reference.number)
+            && covered.is_ok_and(|covered| covered.end == self.new.bytes().len()))
     }
 
     /// A field may be added only for a document time-stamp, and must not show.
@@ -268,10 +281,16 @@ impl Comparison<'_> {
         let mut is_invisible = true;
         for (_, widget) in &field.widgets {
             let rect = widget.get("Rect").map_or(Ok(None), |rect| crate::pdf::Rect::read(self.new, rect))?;
-            is_invisible &= rect.is_none_or(|rect| rect.area() == 0) && widget.get("A").is_none() && widget.get("AA").is_none();
+            is_invisible &= rect.is_none_or(|rect| rect.area() == 0)
+                && widget.get("A").is_none()
+                && widget.get("AA").is_none();
         }
         let is_fresh = self.is_new(field.reference.number);
-        let is_lawful = field.is_signature() && is_timestamp && is_invisible && is_fresh && self.is_value_lawful(field)?;
+        let is_lawful = field.is_signature()
+            && is_timestamp
+            && is_invisible
+            && is_fresh
+            && self.is_value_lawful(field)?;
         if is_lawful {
             self.explain_new(&Object::Reference(field.reference))?;
         }
@@ -315,12 +334,17 @@ impl Comparison<'_> {
                 b"DSS" => self.validation_data(&old, &new)?,
                 b"AcroForm" => {
                     // The form itself is judged by `form`; its holder may move only once, from nowhere.
-                    is_lawful &= old.get("AcroForm").is_none() || old.get("AcroForm").and_then(Object::as_reference).is_none();
+                    is_lawful &= old.get("AcroForm").is_none()
+                        || old.get("AcroForm").and_then(Object::as_reference).is_none();
                 }
                 b"Extensions" => {
                     let mut references = Vec::new();
                     new.get("Extensions").unwrap_or(&Object::Null).references(&mut references);
                     self.note(ChangeKind::Extension, references.is_empty());
+                }
+                b"Version" => {
+                    let is_name = new.get("Version").is_some_and(|version| version.as_name().is_some());
+                    self.note(ChangeKind::Extension, is_name);
                 }
                 _ => is_lawful = false,
             }
@@ -382,7 +406,9 @@ impl Comparison<'_> {
             let added = later.get(earlier.len()..).unwrap_or_default();
             let is_lawful = page.dictionary.differing_keys(after).iter().all(|key| *key == b"Annots")
                 && later.get(..earlier.len()) == Some(earlier.as_slice())
-                && added.iter().all(|item| item.as_reference().is_some_and(|item| self.explained.contains(&item.number)));
+                && added.iter().all(|item| {
+                    item.as_reference().is_some_and(|item| self.explained.contains(&item.number))
+                });
             if !is_lawful {
                 self.note(ChangeKind::Page, false);
             }
@@ -398,9 +424,13 @@ impl Comparison<'_> {
             let new = self.new.get(self.new.current(number))?;
             let seen = if old == Object::Null { &new } else { &old };
             let kind = match seen.as_dictionary() {
-                Some(found) if found.is_name("Type", "Page") || found.is_name("Type", "Pages") => ChangeKind::Page,
+                Some(found) if found.is_name("Type", "Page") || found.is_name("Type", "Pages") => {
+                    ChangeKind::Page
+                }
                 Some(found) if found.is_name("Type", "Catalog") => ChangeKind::Catalog,
-                Some(found) if found.get("Subtype").is_some() && found.get("Rect").is_some() => ChangeKind::Annotation,
+                Some(found) if found.get("Subtype").is_some() && found.get("Rect").is_some() => {
+                    ChangeKind::Annotation
+                }
                 Some(_) if matches!(seen, Object::Stream(_)) => ChangeKind::Content,
                 Some(found) if found.is_name("Type", "Font") => ChangeKind::Content,
                 Some(_) | None => ChangeKind::Object,

@@ -38,7 +38,9 @@ impl FieldLock {
 
     pub(super) fn locks(&self, field: &str) -> bool {
         let within = |names: &[String]| {
-            names.iter().any(|name| field == name || field.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('.')))
+            names.iter().any(|name| {
+                field == name || field.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('.'))
+            })
         };
         match self {
             Self::None => false,
@@ -63,12 +65,13 @@ pub(super) fn certification_level(document: &Document<'_>) -> Result<i64, PdfErr
         let Some(reference) = reference.as_dictionary() else { continue };
         if reference.is_name("TransformMethod", "DocMDP") {
             let parameters = document.value(reference, "TransformParams")?;
-            let level = parameters.as_dictionary().map_or(Ok(Object::Null), |found| document.value(found, "P"))?;
+            let level =
+                parameters.as_dictionary().map_or(Ok(Object::Null), |found| document.value(found, "P"))?;
             // The standard's default is 2; a level that is not understood allows nothing.
-            return Ok(match level {
-                Object::Null => UNCERTIFIED,
-                other => other.as_integer().filter(|level| (1..=3).contains(level)).unwrap_or(1),
-            });
+            if level == Object::Null {
+                return Ok(UNCERTIFIED);
+            }
+            return Ok(level.as_integer().filter(|level| (1..=3).contains(level)).unwrap_or(1));
         }
     }
     Ok(1)

@@ -117,7 +117,7 @@ pub enum ChangeKind {
     Overlay,
     /// The date or program in the document information.
     Information,
-    /// A developer extension was declared.
+    /// A developer extension, or the version of the format, was declared.
     Extension,
     /// The document catalogue.
     Catalog,

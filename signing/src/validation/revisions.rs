@@ -13,7 +13,8 @@ pub(super) fn since(
     let bytes = document.bytes();
     let mut end = base.end()?;
     let mut previous = base.newest()?.offset;
-    let later: Vec<&Section> = document.sections().iter().take_while(|section| section.offset >= end).collect();
+    let later: Vec<&Section> =
+        document.sections().iter().take_while(|section| section.offset >= end).collect();
     let older = document.sections().get(later.len()).map(|section| section.offset);
     let mut changes = Vec::new();
     if older != Some(previous) {
@@ -49,7 +50,8 @@ fn whole_revision(section: &Section, previous: usize, start: usize) -> Option<us
 
 /// Whether every byte since `start` belongs to a listed object, the section or white space.
 fn is_accounted(new: &Document<'_>, section: &Section, start: usize) -> bool {
-    let mut spans = vec![section.offset..section.body_end];
+    let own = section.offset..section.body_end;
+    let mut spans = Vec::from([own]);
     for entry in section.entries.values() {
         let Entry::InUse { offset, .. } = *entry else { continue };
         if section.stream.is_some() && offset == section.offset {

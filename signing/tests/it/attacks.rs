@@ -45,7 +45,9 @@ impl Attack {
 }
 
 fn find(pdf: &[u8], word: &str) -> usize {
-    pdf.windows(word.len()).rposition(|window| window == word.as_bytes()).unwrap_or_else(|| panic!("no {word}"))
+    pdf.windows(word.len())
+        .rposition(|window| window == word.as_bytes())
+        .unwrap_or_else(|| panic!("no {word}"))
 }
 
 /// Replaces the last `from` by `to` of the same length.
@@ -72,7 +74,8 @@ fn append(pdf: &[u8], objects: &[(u32, String)]) -> Vec<u8> {
     let at = out.len();
     out.extend(table.bytes());
     out.extend(
-        format!("trailer\n<</Root {root} 0 R/Size 900/Prev {prev}/ID {id}]>>\nstartxref\n{at}\n%%EOF\n").bytes(),
+        format!("trailer\n<</Root {root} 0 R/Size 900/Prev {prev}/ID {id}]>>\nstartxref\n{at}\n%%EOF\n")
+            .bytes(),
     );
     out
 }
@@ -131,8 +134,11 @@ fn contents_hide_nothing() {
     let attack = Attack::new();
     let at = find(&attack.signed, "/Contents <") + "/Contents <".len();
     let end = at + attack.signed[at..].iter().position(|byte| *byte == b'>').unwrap();
-    let mut edits: Vec<(&str, usize, u8)> =
-        vec![("hidden behind the CMS", end - 2, b'7'), ("white space", end - 1, b' '), ("no digit", end - 1, b'z')];
+    let mut edits: Vec<(&str, usize, u8)> = vec![
+        ("hidden behind the CMS", end - 2, b'7'),
+        ("white space", end - 1, b' '),
+        ("no digit", end - 1, b'z'),
+    ];
     let letter = attack.signed[at..].iter().position(u8::is_ascii_lowercase).unwrap() + at;
     edits.push(("another case", letter, attack.signed[letter].to_ascii_uppercase()));
     for (why, at, byte) in edits {
@@ -149,7 +155,8 @@ fn no_byte_of_a_signed_file_is_free() {
     let zeros = find(&pdf, "/Contents <") + 6000..find(&pdf, "/Contents <") + 16_000;
     for at in (0..pdf.len()).step_by(7).filter(|at| !zeros.contains(at)) {
         pdf[at] ^= 0x20;
-        let passed = validate_pdf(&pdf, Some(&attack.world.trust()), NOW).is_ok_and(|report| report.is_passed());
+        let passed =
+            validate_pdf(&pdf, Some(&attack.world.trust()), NOW).is_ok_and(|report| report.is_passed());
         assert!(!passed, "byte {at}");
         pdf[at] ^= 0x20;
     }
@@ -180,7 +187,8 @@ fn an_overlay_annotation_is_unlawful() {
     let (number, body) = object(&attack.signed, "/Annots");
     let at = body.find("/Annots [").unwrap() + "/Annots [".len();
     let page = format!("{}800 0 R {}", &body[..at], &body[at..]);
-    let note = "<</Type/Annot/Subtype/FreeText/Rect[100 590 300 620]/Contents(TEST)/DA(/TiRo 12 Tf)>>".to_owned();
+    let note =
+        "<</Type/Annot/Subtype/FreeText/Rect[100 590 300 620]/Contents(TEST)/DA(/TiRo 12 Tf)>>".to_owned();
     let pdf = append(&attack.signed, &[(number, page), (800, note)]);
     attack.assert_refused(&pdf, ChangeKind::Page);
     attack.assert_refused(&pdf, ChangeKind::Annotation);
@@ -224,7 +232,8 @@ fn an_object_the_signed_revision_waited_for_is_unlawful() {
 
 /// An update before any signature; lopdf's own trailer has no identifier.
 fn append_first(pdf: &[u8], number: u32, body: &str) -> Vec<u8> {
-    let prev = String::from_utf8_lossy(&pdf[find(pdf, "startxref")..]).split_whitespace().nth(1).unwrap().to_owned();
+    let prev =
+        String::from_utf8_lossy(&pdf[find(pdf, "startxref")..]).split_whitespace().nth(1).unwrap().to_owned();
     let trailer = String::from_utf8_lossy(&pdf[find(pdf, "/Root")..]).into_owned();
     let root = trailer.split_whitespace().nth(1).unwrap().to_owned();
     let mut out = pdf.to_vec();
@@ -333,7 +342,8 @@ fn a_document_certified_against_changes_takes_no_second_signature() {
     let request = pades::SignRequest { certify: Some(pades::DocMdp::NoChanges), ..request };
     let signed = world::sign(&attack.reserved, &request, leader);
     let organisation = &attack.world.organisation;
-    let second = pades::SignRequest::new("co-quan", organisation.certificate.clone(), attack.world.chain(), NOW);
+    let second =
+        pades::SignRequest::new("co-quan", organisation.certificate.clone(), attack.world.chain(), NOW);
     let prepared = pades::prepare(&signed, &second).unwrap();
     let raw = world::sign_raw(&organisation.key, prepared.algorithm(), prepared.signed_attributes());
     assert!(matches!(prepared.embed(&raw), Err(pades::PadesError::Refused(_))));

@@ -18,7 +18,8 @@ fn openssl_accepts_our_ballots_by_its_cades_rules() {
         path
     };
     for person in [&world.leader, &world.organisation] {
-        let prepared = cades::prepare(&Digest::of(content), &person.certificate, &world.chain(), NOW).unwrap();
+        let prepared =
+            cades::prepare(&Digest::of(content), &person.certificate, &world.chain(), NOW).unwrap();
         let raw = world::sign_raw(&person.key, prepared.algorithm(), prepared.signed_attributes());
         let cms = prepared.embed(&raw).unwrap();
         let (says, output) = world::judge(

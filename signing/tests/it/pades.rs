@@ -46,7 +46,7 @@ fn leader_and_organisation_sign_our_paper_and_words() {
     let world = World::new();
     let folder = tempfile::tempdir().unwrap();
     let keep = std::env::var_os("SIGNING_KEEP").map(std::path::PathBuf::from);
-    let mut papers = world::real_papers();
+    let mut papers = world::outside("vn-pdf");
     papers.push(("ours.pdf".to_owned(), world::paper("Nghi quyet")));
     for (name, pdf) in papers {
         assert!(validate_pdf(&pdf, None, NOW).unwrap().signatures.is_empty(), "{name}");
@@ -111,8 +111,7 @@ fn what_cannot_be_signed_is_refused() {
     use signing::pades::{DocMdp, PadesError, SignRequest};
     let world = World::new();
     let paper = world::paper("Nghi quyet");
-    let request =
-        |field: &str| SignRequest::new(field, world.leader.certificate.clone(), world.chain(), NOW);
+    let request = |field: &str| SignRequest::new(field, world.leader.certificate.clone(), world.chain(), NOW);
     let refused = |pdf: &[u8], request: &SignRequest| pades::prepare(pdf, request).unwrap_err();
     assert_eq!(refused(&paper, &request("nguoi-ky")), PadesError::Field("nguoi-ky".to_owned()));
     let [reserved, signed, _] = flow(&world, &paper);

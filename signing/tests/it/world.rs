@@ -61,7 +61,8 @@ impl World {
 
     /// The clerk's revision: number, date and the organisation's signature with the red seal.
     pub(crate) fn organisation_seals(&self, pdf: &[u8]) -> Vec<u8> {
-        let mut request = SignRequest::new("co-quan", self.organisation.certificate.clone(), self.chain(), NOW);
+        let mut request =
+            SignRequest::new("co-quan", self.organisation.certificate.clone(), self.chain(), NOW);
         request.appearance = Some(Appearance::image_png(&disc([220, 0, 0])).unwrap());
         request.lock = Lock::AllFields;
         request.fills = vec![
@@ -162,16 +163,23 @@ pub(crate) fn disc(colour: [u8; 3]) -> Vec<u8> {
     bytes
 }
 
-/// The real papers, by name.
-pub(crate) fn real_papers() -> Vec<(String, Vec<u8>)> {
+/// The PDFs of a folder of the outside data and of the folders below it, by name.
+pub(crate) fn outside(folder: &str) -> Vec<(String, Vec<u8>)> {
     let default = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
     let data = std::env::var_os("ECABINET_DATA").map_or(default, PathBuf::from);
-    let mut papers: Vec<(String, Vec<u8>)> = std::fs::read_dir(data.join("vn-pdf"))
-        .expect("set ECABINET_DATA to the folder of outside data")
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "pdf"))
-        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(path).unwrap()))
-        .collect();
+    let mut waiting = vec![data.join(folder)];
+    let mut papers = Vec::new();
+    while let Some(folder) = waiting.pop() {
+        for entry in std::fs::read_dir(folder).expect("set ECABINET_DATA to the folder of outside data") {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                waiting.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "pdf") {
+                let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                papers.push((name, std::fs::read(path).unwrap()));
+            }
+        }
+    }
     papers.sort();
     assert!(!papers.is_empty());
     papers
