@@ -1,0 +1,12 @@
+//! Evidence as an outsider gets it: whole, cut, exchanged and forged, judged by the verifier and its binary.
+
+#[path = "it/binary.rs"]
+mod binary;
+#[path = "it/bundle.rs"]
+mod bundle;
+#[path = "it/export.rs"]
+mod export;
+#[path = "it/resolution.rs"]
+mod resolution;
+#[path = "it/world.rs"]
+mod world;
