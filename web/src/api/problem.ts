@@ -2,17 +2,18 @@
 
 export const CODES = [
   // sign-in and sessions
-  'sign-in-failed', 'too-many-tries', 'code-already-used', 'not-signed-in', 'fresh-factor-needed', 'cross-origin',
+  'sign-in-failed', 'too-many-tries', 'code-already-used', 'not-signed-in', 'fresh-factor-needed', 'foreign-origin', 'card-needed',
   // permission
-  'forbidden', 'not-found', 'changed-meanwhile',
+  'forbidden', 'not-permitted', 'not-found', 'changed-meanwhile',
   // the rules of meetings
   'agenda-empty', 'duplicate-on-roll', 'meeting-state', 'not-a-member', 'prime-minister-missing', 'quorum-not-reached',
   'roll-empty', 'unsuitable-person', 'unknown-item', 'in-two-places', 'too-many-items', 'bad-time',
-  'not-on-roll', 'vote-closed', 'vote-exists', 'statement-stale', 'comment-needed', 'not-adopted', 'resolution-state',
+  'not-on-roll', 'vote-closed', 'vote-exists', 'statement-stale', 'comment-needed', 'not-adopted', 'resolution-state', 'resolution-exists',
   // papers
-  'secrecy-marked', 'not-a-pdf', 'pdf-encrypted', 'pdf-unreadable', 'too-many-pages', 'too-large',
+  'secrecy-marked', 'not-a-pdf', 'pdf-encrypted', 'pdf-unreadable', 'too-many-pages', 'too-large', 'not-typeset',
   // signing
   'pin-incorrect', 'pin-locked', 'pin-malformed', 'no-signing-key', 'token-unavailable', 'clock-went-back',
+  'not-properly-signed', 'no-signature-image', 'no-seal-image',
   'idempotency-key-missing', 'idempotency-key-reused',
   // the world
   'malformed-request', 'store-unavailable', 'parser-unavailable', 'overloaded', 'timeout', 'internal',

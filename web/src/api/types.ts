@@ -232,6 +232,9 @@ export interface Resolution {
   issued_on: string | null;
   document: string;
   digest: string;
+  n_pages: number;
+  /** Whose signature it needs. */
+  signer: Person;
   signed_by: Person | null;
   signed_at: string | null;
   sealed_at: string | null;
@@ -255,13 +258,15 @@ export interface SearchResult {
 }
 
 export interface LogEntry {
-  index: number | null;
+  index: number;
   id: string;
   kind: string;
   at: string;
+  /** Id of who acted; null for the appliance itself. */
   actor: string | null;
   leaf_hash: string;
-  body: unknown;
+  /** The exact canonical text that is hashed. */
+  body: string;
 }
 
 export interface LogPage {

@@ -62,6 +62,11 @@ export function documentKind(kind: string): string {
   return (t.documentKind as Record<string, string>)[kind] ?? t.documentKind.other;
 }
 
+/** What an entry of the log says was done; a kind newer than this client shows its own name. */
+export function entryKind(kind: string): string {
+  return (t.entryKind as Record<string, string>)[kind] ?? kind;
+}
+
 /** The first and last figures of a digest, enough to compare by eye. */
 export function shortDigest(digest: string): string {
   return digest.length > 20 ? `${digest.slice(0, 8)}…${digest.slice(-8)}` : digest;
