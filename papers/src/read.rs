@@ -122,7 +122,7 @@ impl Paper {
         let page = self.page(n)?;
         let (width_pt, _) = page.render_dimensions();
         let scale = f32::from(width_px.max(1)) / width_pt.max(1.0);
-        draw::encode_page(raster(page, scale, Ground::White)).ok_or(ReadError::Unreadable)
+        draw::encode_page(&raster(page, scale, Ground::White)).ok_or(ReadError::Unreadable)
     }
 
     /// Takes page `n` (from 0) apart into words with their places, lines from the top, words from the left.

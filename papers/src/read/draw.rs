@@ -38,7 +38,7 @@ pub(crate) fn raster(page: &Page<'_>, scale: f32, ground: Ground) -> Pixmap {
 }
 
 /// PNG of an opaque page: grey if nothing on it has a colour, which most papers have not.
-pub(super) fn encode_page(pixmap: Pixmap) -> Option<Vec<u8>> {
+pub(super) fn encode_page(pixmap: &Pixmap) -> Option<Vec<u8>> {
     let (width, height) = (pixmap.width().into(), pixmap.height().into());
     let pixels = pixmap.data_as_u8_slice().as_chunks::<4>().0;
     let (color, bytes): (ColorType, Vec<u8>) = if pixels.iter().all(|[r, g, b, _]| r == g && g == b) {

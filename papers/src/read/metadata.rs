@@ -62,7 +62,7 @@ fn decode_name(name: &Name<'_>) -> String {
     tidy(&decode(name.as_ref()))
 }
 
-/// UTF-16 or UTF-8 by its mark, else UTF-8 if it is, else Latin-1 (close enough to PDFDocEncoding for letters).
+/// UTF-16 or UTF-8 by its mark, else UTF-8 if it is, else Latin-1 (close enough to `PDFDocEncoding` for letters).
 fn decode(bytes: &[u8]) -> String {
     let utf16 = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
         let units = rest.chunks_exact(2).filter_map(|pair| Some(unit([*pair.first()?, *pair.get(1)?])));
