@@ -60,8 +60,10 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Parts<'_>, Invalid> {
     let explicit = info.expect(tlv::context(0))?;
     info.finish()?;
     let mut data = tlv::only(explicit.body, tlv::SEQUENCE)?;
-    data.expect(tlv::INTEGER)?;
-    data.expect(tlv::SET)?;
+    if data.expect(tlv::INTEGER)?.body != VERSION_1 {
+        return Err(Invalid::Structure("the version"));
+    }
+    let digest_algorithms = data.expect(tlv::SET)?.body;
     let content = data.expect(tlv::SEQUENCE)?;
     if content.body != oid(DATA) {
         return Err(Invalid::Structure("the content is inside, or is not data"));
@@ -81,6 +83,9 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Parts<'_>, Invalid> {
     }
     let signer_id = signer.expect(SIGNER_ID_ISSUER)?.whole;
     let digest_algorithm = signer.expect(tlv::SEQUENCE)?.whole;
+    if Hash::parse(digest_algorithms)? != Hash::parse(digest_algorithm)? {
+        return Err(Invalid::Structure("two different hashes"));
+    }
     let signed_attributes = signer.expect(tlv::context(0))?.body;
     let signature_algorithm = signer.expect(tlv::SEQUENCE)?.whole;
     let signature = signer.expect(tlv::OCTET_STRING)?.body;

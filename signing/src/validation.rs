@@ -15,6 +15,8 @@ mod revisions;
 
 pub use report::{Change, ChangeKind, Coverage, Indication, Integrity, Report, SignatureReport};
 
+use std::collections::BTreeSet;
+
 use cabinet::Timestamp;
 
 use crate::pdf::parser::Parser;
@@ -74,10 +76,11 @@ struct Candidate {
 /// a signature field that is no such object: a signature cannot hide, nor be quietly taken away.
 fn candidates(document: &Document<'_>) -> Result<Vec<Candidate>, PdfError> {
     let mut found: Vec<Candidate> = Vec::new();
+    let mut seen = BTreeSet::new();
     for section in document.sections() {
         for entry in section.entries.values() {
             let Entry::InUse { offset, .. } = *entry else { continue };
-            if found.iter().any(|known| known.offset == offset) {
+            if !seen.insert(offset) {
                 continue;
             }
             // What cannot be read is no valid signature; if it matters elsewhere it is met there.
