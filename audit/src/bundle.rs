@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use signing::Certificate;
 
 use crate::checkpoint::{BadNote, LogKey, SIGNATURE_BYTES, SignedCheckpoint};
+use crate::merkle::{self, Tree};
 
 /// What a bundle's seal signs begins with this, so that it is never mistaken for another signature.
 const SEAL_CONTEXT: &str = "ecabinet/bundle/v1";
@@ -55,6 +56,18 @@ pub struct EntryPart {
     pub proof: Vec<Digest>,
     /// Its exact canonical text.
     pub text: String,
+}
+
+impl EntryPart {
+    /// Takes the entry with this exact text and its proof in the tree of the first `size` entries; `None` if it is
+    /// not the one at `index`.
+    #[must_use]
+    pub fn prove(text: String, index: u64, tree: &Tree, size: u64) -> Option<Self> {
+        let proof = tree.inclusion(index, size)?;
+        let leaf = merkle::leaf_hash(text.as_bytes());
+        let is_there = merkle::is_included(leaf, index, size, tree.root_at(size)?, &proof);
+        is_there.then_some(Self { index, proof, text })
+    }
 }
 
 /// The sealed Resolution.

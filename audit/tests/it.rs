@@ -1,4 +1,5 @@
 //! Evidence as an outsider gets it: whole, cut, exchanged and forged, judged by the verifier and its binary.
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
 #[path = "it/binary.rs"]
 mod binary;

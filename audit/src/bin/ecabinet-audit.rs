@@ -24,6 +24,7 @@ const MAX_CHECKPOINT_BYTES: u64 = 4_096;
 /// Verifies the e-Cabinet's evidence offline.
 #[derive(Debug, Parser)]
 #[command(name = "ecabinet-audit", version)]
+#[command(after_help = "Example:\n  ecabinet-audit verify evidence.json --trust trust/")]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -257,8 +257,7 @@ impl World {
         let shown = self.log.iter().enumerate().filter(|(place, _)| !self.hidden.contains(place));
         let entries = shown.map(|(place, entry)| {
             let index = u64::try_from(place).unwrap();
-            let proof = tree.inclusion(index, tree.size()).unwrap();
-            EntryPart { index, proof, text: String::from_utf8(entry.bytes()).unwrap() }
+            EntryPart::prove(String::from_utf8(entry.bytes()).unwrap(), index, &tree, tree.size()).unwrap()
         });
         Parts {
             ballots: self.ballots.clone(),
