@@ -2,13 +2,14 @@
 
 export const CODES = [
   // sign-in and sessions
-  'sign-in-failed', 'too-many-tries', 'code-already-used', 'not-signed-in', 'fresh-factor-needed', 'foreign-origin', 'card-needed',
+  'sign-in-failed', 'too-many-tries', 'code-already-used', 'not-signed-in', 'sign-in-again', 'two-factors-required', 'foreign-origin', 'card-needed',
   // permission
-  'forbidden', 'not-permitted', 'not-found', 'changed-meanwhile',
+  'forbidden', 'not-permitted', 'policy-error', 'not-now', 'not-found', 'changed-meanwhile',
   // the rules of meetings
-  'agenda-empty', 'duplicate-on-roll', 'meeting-state', 'not-a-member', 'prime-minister-missing', 'quorum-not-reached',
+  'agenda-empty', 'duplicate-on-roll', 'meeting-state', 'meeting-not-invited', 'meeting-not-in-session', 'meeting-ended', 'vote-open', 'not-a-member', 'prime-minister-missing', 'quorum-not-reached',
   'roll-empty', 'unsuitable-person', 'unknown-item', 'in-two-places', 'too-many-items', 'bad-time',
   'not-on-roll', 'vote-closed', 'vote-exists', 'statement-stale', 'comment-needed', 'not-adopted', 'resolution-state', 'resolution-exists',
+  'resolution-not-signed', 'resolution-already-signed', 'resolution-already-sealed',
   // papers
   'secrecy-marked', 'not-a-pdf', 'pdf-encrypted', 'pdf-unreadable', 'too-many-pages', 'too-large', 'not-typeset',
   // signing
