@@ -10,6 +10,9 @@ use png::{BitDepth, ColorType, Compression, Encoder, PixelDimensions, Unit};
 
 use super::{MAX_PIXELS, MAX_SIDE_PX};
 
+/// More than single precision loses on [`MAX_SIDE_PX`], and nothing that is seen.
+const ROUNDING: f32 = 0.01;
+
 /// What lies under the page.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Ground {
@@ -23,11 +26,12 @@ pub(crate) fn raster(page: &Page<'_>, scale: f32, ground: Ground) -> Pixmap {
     let longest = f32::from(MAX_SIDE_PX) / width.max(height).max(1.0);
     #[expect(clippy::cast_precision_loss, reason = "a limit, not a measure")]
     let largest = (MAX_PIXELS as f32 / (width * height).max(1.0)).sqrt();
-    // A sheet thousands of times longer than wide still gets a pixel across.
     let scale = scale.min(longest).min(largest);
+    // Whole pixels, at least one: a sheet may be thousands of times longer than wide. The renderer rounds down.
+    let whole = |side: f32| ((side * scale).round().max(1.0) + ROUNDING) / side;
     let settings = PixmapSettings {
-        x_scale: scale.max(1.0 / width),
-        y_scale: scale.max(1.0 / height),
+        x_scale: whole(width),
+        y_scale: whole(height),
         bg_color: match ground {
             Ground::Transparent => TRANSPARENT,
             Ground::White => WHITE,

@@ -21,6 +21,8 @@ use super::{MAX_TEXT_BYTES, WriteError};
 
 /// How many compilations a result may stay in typst's memory unused.
 const CACHE_AGE: usize = 8;
+/// PDF/A demands a date; for a stamp or a seal, which go into another file, it means nothing.
+const NO_TIME: Timestamp = Timestamp::from_micros(0);
 /// Vietnam's offset from UTC, in minutes.
 const VIETNAM_OFFSET_MINUTES: i32 = 420;
 
@@ -114,7 +116,7 @@ impl Press {
         })
     }
 
-    /// Typesets `paper` by `template`; without `now` the file bears no time.
+    /// Typesets `paper` by `template`; without `now` it is a part of another paper and bears [`NO_TIME`].
     pub(super) fn print(
         &self,
         template: Template,
@@ -156,7 +158,7 @@ impl Sheet<'_> {
         let options = PdfOptions {
             ident: Smart::Custom(ident),
             creator: Smart::Custom(None),
-            timestamp: now.and_then(pdf_time),
+            timestamp: pdf_time(now.unwrap_or(NO_TIME)),
             standards: PdfStandards::new(&[PdfStandard::A_2b])
                 .map_err(|err| WriteError::Template(err.message().to_string()))?,
             ..PdfOptions::default()

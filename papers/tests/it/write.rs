@@ -167,7 +167,7 @@ fn a_stamp_fills_its_blank_exactly() {
 #[test]
 fn a_signature_block_never_stands_alone_on_a_page() {
     let mut n_pages = BTreeMap::new();
-    for n in 0..12 {
+    for n in 0..16 {
         let typeset = TYPESETTER.resolution(&resolution(n), NOW).unwrap();
         *n_pages.entry(typeset.n_pages).or_insert(0) += 1;
         let anchor = typeset.anchors["signature"];
@@ -185,7 +185,7 @@ fn a_signature_block_never_stands_alone_on_a_page() {
 
 #[test]
 fn pages_are_numbered_from_the_second() {
-    let typeset = TYPESETTER.resolution(&resolution(9), NOW).unwrap();
+    let typeset = TYPESETTER.resolution(&resolution(12), NOW).unwrap();
     let pages = pages(&typeset);
     assert!(pages.len() >= 3);
     for (n, page) in pages.iter().enumerate() {
