@@ -75,13 +75,11 @@ impl Words {
     /// The asking person as an entity, with his roles as parents.
     pub(crate) fn principal(&self, principal: &Principal) -> Result<Entity, Malformed> {
         let mut roles = principal.roles.clone();
-        if roles.iter().any(|role| role.is_of_government()) {
+        if roles.iter().any(|role| role.is_member()) {
             roles.insert(Role::Member);
         }
-        let parents = roles
-            .into_iter()
-            .map(|role| self.uid("Role", role.as_str()))
-            .collect::<Result<HashSet<_>, _>>()?;
+        let parents =
+            roles.into_iter().map(|role| self.uid("Role", role.name())).collect::<Result<HashSet<_>, _>>()?;
         let mut attributes = Attributes::new();
         if let Some(member) = principal.assists {
             attributes.insert("assists".into(), self.person(member)?);

@@ -106,7 +106,7 @@ fn a_wrong_text_is_refused_at_its_file_and_line() {
     let operators =
         "@id(\"operators-keep-it-running\")\npermit (\n  principal in Role::\"operator\",\n  action in [";
     refused("oversight.cedar", operators, &format!("{operators}Action::\"Opperate\", "), "applicable action");
-    refused("always.cedar", "&&", "&&&", "unexpected token");
+    refused("always.cedar", "||", "|||", "unexpected token");
     refused("always.cedar", "context.signed_in_s > 43200", "context.signed_in_s > \"12h\"", "type");
     refused("meeting.cedar", "  principal has assists &&\n", "  \n", "assists");
     refused("oversight.cedar", "@id(\"auditors-check-evidence\")\npermit", "permit", "@id");
