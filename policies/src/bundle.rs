@@ -203,8 +203,12 @@ fn parse(source: &Source, policy: &mut Policy) -> Result<PolicySet, BundleError>
         return Err(source.invalid(at, "templates are not used here; write the policy out"));
     }
     let mut set = PolicySet::new();
-    for found in parsed.policies() {
-        let at = found.to_cedar().and_then(|text| source.text.find(&text)).unwrap_or_default();
+    // In the order of the file: of two with one name, the second is the mistake.
+    let place = |found: &cedar_policy::Policy| found.to_cedar().and_then(|text| source.text.find(&text));
+    let mut in_order: Vec<_> =
+        parsed.policies().map(|found| (place(found).unwrap_or_default(), found)).collect();
+    in_order.sort_unstable_by_key(|(at, _)| *at);
+    for (at, found) in in_order {
         let Some(id) = found.annotation("id") else {
             return Err(source.invalid(at, "give the policy an @id: decisions are recorded by it"));
         };

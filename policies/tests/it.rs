@@ -106,9 +106,9 @@ fn a_wrong_text_is_refused_at_its_file_and_line() {
     let operators =
         "@id(\"operators-keep-it-running\")\npermit (\n  principal in Role::\"operator\",\n  action in [";
     refused("oversight.cedar", operators, &format!("{operators}Action::\"Opperate\", "), "applicable action");
-    refused("always.cedar", "||", "|||", "unexpected token");
+    refused("always.cedar", "||", "|| ||", "unexpected token");
     refused("always.cedar", "context.signed_in_s > 43200", "context.signed_in_s > \"12h\"", "type");
-    refused("meeting.cedar", "  principal has assists &&\n", "  \n", "assists");
+    refused("vote.cedar", "principal has assists && ", "", "assists");
     refused("oversight.cedar", "@id(\"auditors-check-evidence\")\npermit", "permit", "@id");
     refused("oversight.cedar", "@id(\"operators-keep-it-running\")", "@id(\"auditors-read-the-log\")", "");
     refused(
