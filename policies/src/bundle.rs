@@ -66,10 +66,10 @@ impl Source {
     }
 
     /// The error `says`, at the byte `offset` of this file.
-    pub(crate) fn invalid(&self, offset: usize, says: impl ToString) -> BundleError {
+    pub(crate) fn invalid(&self, offset: usize, says: impl Into<String>) -> BundleError {
         let before = self.text.as_bytes().get(..offset).unwrap_or(self.text.as_bytes());
         let line = before.iter().filter(|byte| **byte == b'\n').count().saturating_add(1);
-        BundleError::Invalid { file: self.name.clone(), line, says: says.to_string() }
+        BundleError::Invalid { file: self.name.clone(), line, says: says.into() }
     }
 
     fn cedar(&self, err: &(impl miette::Diagnostic + ?Sized)) -> BundleError {
@@ -215,10 +215,10 @@ fn parse(source: &Source, policy: &mut Policy) -> Result<PolicySet, BundleError>
         let says = said_by(found).map_err(|says| source.invalid(at, says))?;
         let named = found.new_id(PolicyId::new(id));
         if !matches!(says, Some(Says::Untimely(_))) {
-            policy.who.add(named.clone()).map_err(|err| source.invalid(at, err))?;
+            policy.who.add(named.clone()).map_err(|err| source.invalid(at, err.to_string()))?;
         }
-        policy.all.add(named.clone()).map_err(|err| source.invalid(at, err))?;
-        set.add(named).map_err(|err| source.invalid(at, err))?;
+        policy.all.add(named.clone()).map_err(|err| source.invalid(at, err.to_string()))?;
+        set.add(named).map_err(|err| source.invalid(at, err.to_string()))?;
         policy.says.extend(says.map(|says| (id.to_owned(), says)));
     }
     Ok(set)

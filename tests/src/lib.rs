@@ -1,1 +1,8 @@
-//! End-to-end, crash and attack suites over the real binary.
+//! The harness: the real binary in a folder of its own, and people who use it over TLS.
+
+pub mod client;
+pub mod house;
+pub mod tools;
+
+pub use client::{Answer, User};
+pub use house::House;

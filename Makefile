@@ -1,0 +1,46 @@
+# What people run. `make run` and `make test` install what is missing; nothing else is needed but Rust, Node and make.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+CARGO_TARGET_DIR ?= $(HOME)/.cache/ecabinet/target
+export CARGO_TARGET_DIR
+RUN_ARGS ?=
+
+.PHONY: run build test lint bench fuzz install install-test web clean
+
+run: build
+	exec bin/ecabinet demo $(RUN_ARGS)
+
+build: install web
+	cargo build --release --locked -p gateway -p audit --bins
+	mkdir -p bin
+	ln -sfn "$(CARGO_TARGET_DIR)/release/ecabinet" bin/ecabinet
+	ln -sfn "$(CARGO_TARGET_DIR)/release/ecabinet-audit" bin/ecabinet-audit
+
+install:
+	tests/scripts/install run
+
+install-test:
+	tests/scripts/install test
+
+web: web/node_modules/.package-lock.json
+	cd web && npm run --silent build
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+
+lint: web
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+test: install-test web
+	tests/scripts/test
+
+bench:
+	@echo "no bench is written yet: see docs/decisions" >&2; exit 2
+
+fuzz:
+	@echo "no fuzz target is written yet: see docs/decisions" >&2; exit 2
+
+clean:
+	rm -rf web/dist web/node_modules bin var

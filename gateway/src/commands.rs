@@ -1,0 +1,112 @@
+//! The program's commands.
+
+pub mod serve;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+
+use crate::config::Config;
+use crate::demo;
+
+/// The argument that makes this program the parser process.
+pub const PARSER: &str = "parser-process";
+
+/// The e-Cabinet appliance.
+#[derive(Debug, Parser)]
+#[command(name = "ecabinet", version, about, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the appliance until interrupted.
+    #[command(after_help = "Example: ecabinet serve --config /etc/ecabinet/ecabinet.toml")]
+    Serve {
+        /// The configuration file.
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// Sets up a throw-away installation with a fictional Government and runs it, on loopback only.
+    #[command(after_help = "Example: ecabinet demo --dir var/demo --fresh")]
+    Demo {
+        /// The installation's folder.
+        #[arg(long, default_value = "var/demo")]
+        dir: PathBuf,
+        /// Begins anew: removes the folder first, if it bears the demo's marker.
+        #[arg(long)]
+        fresh: bool,
+        /// Address of the public listener; the others take free ports.
+        #[arg(long)]
+        listen: Option<SocketAddr>,
+        /// Raises the rate limits, for benchmarks.
+        #[arg(long)]
+        bench: bool,
+    },
+    /// Reads a configuration file and says what is wrong with it.
+    #[command(after_help = "Example: ecabinet check-config --config /etc/ecabinet/ecabinet.toml")]
+    CheckConfig {
+        /// The configuration file.
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// Validates a policy bundle and runs its tests.
+    #[command(after_help = "Example: ecabinet policy-check policies/bundle")]
+    PolicyCheck {
+        /// Folder of the bundle.
+        folder: PathBuf,
+    },
+    /// Measures search on a judged collection: corpus.jsonl, queries.jsonl, qrels.tsv.
+    #[command(after_help = "Example: ecabinet eval-search data/xquad-vi --run run.tsv")]
+    EvalSearch {
+        /// The collection's folder.
+        dir: PathBuf,
+        /// Where to write the run.
+        #[arg(long)]
+        run: Option<PathBuf>,
+    },
+    /// Reads papers for the appliance. Not for people.
+    #[command(name = PARSER, hide = true)]
+    ParserProcess,
+}
+
+/// Runs the command that the arguments ask for.
+///
+/// # Errors
+///
+/// A sentence for the person at the terminal.
+pub fn run() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Serve { config } => serve::run(&config),
+        Command::Demo { dir, fresh, listen, bench } => demo::run(&demo::Options { dir, fresh, listen, bench }),
+        Command::CheckConfig { config } => {
+            Config::read(&config)?;
+            say(&format!("{}: in order", config.display()))
+        }
+        Command::PolicyCheck { folder } => {
+            let policy = policies::Policy::load(&folder)?;
+            say(&format!("{}: valid, its tests pass; digest {}", folder.display(), policy.digest()))
+        }
+        Command::EvalSearch { dir, run } => {
+            let metrics = office::search::evaluate(&dir, run.as_deref())?;
+            say(&serde_json::to_string(&metrics)?)
+        }
+        Command::ParserProcess => office::parser::run_worker().context("parser process"),
+    }
+}
+
+/// Writes a line for the person at the terminal.
+///
+/// # Errors
+///
+/// Standard output is closed.
+pub fn say(line: &str) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    Ok(out.flush()?)
+}

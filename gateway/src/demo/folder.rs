@@ -1,0 +1,200 @@
+//! The demonstration's folder: what lies where, and what may be removed.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use serde_json::json;
+
+use super::accounts::Account;
+
+/// Bears witness that a folder was made by `ecabinet demo` and may be removed by it.
+const MARKER: &str = ".ecabinet-demo";
+/// Written last: what is set up is whole.
+const PROVISIONED: &str = ".provisioned";
+/// Where Debian puts the SoftHSM2 library.
+const SOFTHSM: [&str; 2] = ["/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so"];
+/// Where Debian puts fonts with all Vietnamese letters.
+const FONTS: [&str; 2] = ["/usr/share/fonts/truetype/croscore", "/usr/share/fonts/truetype/liberation2"];
+
+/// The demonstration's folder.
+#[derive(Clone, Debug)]
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    /// Opens or makes the folder; with `fresh`, removes what a demonstration left there.
+    pub(super) fn open(dir: &Path, fresh: bool) -> anyhow::Result<Self> {
+        if dir.exists() && !dir.join(MARKER).exists() && fs::read_dir(dir)?.next().is_some() {
+            bail!("{} holds something else than a demonstration: choose another --dir", dir.display());
+        }
+        if fresh && dir.join(MARKER).exists() {
+            fs::remove_dir_all(dir).with_context(|| format!("removing {}", dir.display()))?;
+        }
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
+            .with_context(|| format!("making {}", dir.display()))?;
+        let folder = Self(dir.canonicalize()?);
+        for sub in ["tokens", "secrets", "cards", "trust", "tls", "data", "images"] {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder.0.join(sub))?;
+        }
+        fs::write(folder.0.join(MARKER), "This folder may be removed by `ecabinet demo --fresh`.\n")?;
+        let config = format!("directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n", folder.0.join("tokens").display());
+        fs::write(folder.softhsm_config(), config)?;
+        Ok(folder)
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    pub(super) fn softhsm_config(&self) -> PathBuf {
+        self.path("softhsm2.conf")
+    }
+
+    pub(super) fn config(&self) -> PathBuf {
+        self.path("ecabinet.toml")
+    }
+
+    pub(super) fn accounts(&self) -> PathBuf {
+        self.path("accounts.json")
+    }
+
+    pub(super) fn tls_ca(&self) -> PathBuf {
+        self.path("tls/ca.pem")
+    }
+
+    pub(super) fn is_provisioned(&self) -> bool {
+        self.path(PROVISIONED).exists()
+    }
+
+    pub(super) fn mark_provisioned(&self) -> anyhow::Result<()> {
+        Ok(fs::write(self.path(PROVISIONED), "")?)
+    }
+
+    /// The SoftHSM2 library of this machine.
+    pub(super) fn module() -> anyhow::Result<PathBuf> {
+        let found = SOFTHSM.iter().map(PathBuf::from).find(|path| path.exists());
+        found.context("SoftHSM2 is not installed: apt-get install softhsm2")
+    }
+
+    /// Font folders of this machine.
+    pub(super) fn fonts() -> anyhow::Result<Vec<PathBuf>> {
+        let found: Vec<_> = FONTS.iter().map(PathBuf::from).filter(|path| path.exists()).collect();
+        if found.is_empty() {
+            bail!("no font with all Vietnamese letters is installed: apt-get install fonts-croscore");
+        }
+        Ok(found)
+    }
+
+    /// Writes a file that only this account may read.
+    pub(super) fn write_secret(&self, name: &str, content: &[u8]) -> anyhow::Result<PathBuf> {
+        use std::io::Write as _;
+        let path = self.path(name);
+        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        file.write_all(content)?;
+        Ok(path)
+    }
+
+    pub(super) fn read_accounts(&self) -> anyhow::Result<Vec<Account>> {
+        Ok(serde_json::from_slice(&fs::read(self.accounts())?)?)
+    }
+
+    /// Writes `addresses.json`.
+    pub(super) fn write_addresses(
+        &self,
+        [public, card, admin, metrics]: [SocketAddr; 4],
+        meeting: &str,
+    ) -> anyhow::Result<()> {
+        let url = |address: SocketAddr| format!("https://localhost:{}", address.port());
+        let addresses = json!({
+            "public": url(public),
+            "card": url(card),
+            "admin": url(admin),
+            "metrics": url(metrics),
+            "tls_ca": self.tls_ca(),
+            "meeting": meeting,
+        });
+        Ok(fs::write(self.path("addresses.json"), serde_json::to_vec_pretty(&addresses)?)?)
+    }
+
+    /// Writes the configuration that the demonstration runs by.
+    pub(super) fn write_config(&self, [public, card, admin, metrics]: [SocketAddr; 4]) -> anyhow::Result<()> {
+        let path = |name: &str| toml::Value::String(self.path(name).display().to_string());
+        let token = |name: &str, key: &str, certificate: Option<&str>| {
+            let mut table = toml::Table::new();
+            table.insert("token".to_owned(), name.into());
+            table.insert("key".to_owned(), key.into());
+            table.insert("pin_file".to_owned(), path(&format!("secrets/{name}.pin")));
+            if let Some(certificate) = certificate {
+                table.insert("certificate".to_owned(), path(certificate));
+            }
+            toml::Value::Table(table)
+        };
+        let module = Self::module()?.display().to_string();
+        let fonts: Vec<_> = Self::fonts()?.iter().map(|path| path.display().to_string()).collect();
+        let config = toml::toml! {
+            test_installation = true
+
+            [listen]
+            names = ["localhost", "127.0.0.1"]
+
+            [office]
+            log_origin = "demo.ecabinet.example/log"
+
+            [body]
+            letterhead = "CHÍNH PHỦ"
+            name = "Chính phủ"
+            place = "Hà Nội"
+            resolution_symbol = "NQ-CP"
+            signature_authority = "TM. CHÍNH PHỦ"
+            signature_position = "THỦ TƯỚNG"
+            resolution_bases = [
+                "Căn cứ Luật Tổ chức Chính phủ số 63/2025/QH15",
+                "Căn cứ Quy chế làm việc của Chính phủ ban hành kèm theo Nghị định số 191/2026/NĐ-CP",
+            ]
+            resolution_recipients = [
+                "Các Bộ, cơ quan ngang Bộ",
+                "Ủy ban nhân dân các tỉnh, thành phố",
+                "Văn phòng Chính phủ: các Vụ, Cục",
+            ]
+            office_letterhead = "VĂN PHÒNG CHÍNH PHỦ"
+            seal_diameter_mm = 36.0
+        };
+        let mut config = config;
+        put(&mut config, "listen", "public", public.to_string().into());
+        put(&mut config, "listen", "card", card.to_string().into());
+        put(&mut config, "listen", "admin", admin.to_string().into());
+        put(&mut config, "listen", "metrics", metrics.to_string().into());
+        put(&mut config, "tls", "certificate", path("tls/server.pem"));
+        put(&mut config, "tls", "key", path("tls/server.key"));
+        put(&mut config, "tls", "client_anchors", path("tls/ca.pem"));
+        let database = format!("sqlite://{}?mode=rwc", self.path("data/ecabinet.sqlite").display());
+        put(&mut config, "office", "database", database.into());
+        put(&mut config, "office", "objects", path("data/objects"));
+        put(&mut config, "office", "log", path("data/log"));
+        put(&mut config, "office", "rules", path("rules.json"));
+        put(&mut config, "office", "fonts", fonts.into());
+        put(&mut config, "keys", "module", module.into());
+        let environment = toml::Table::from_iter([("SOFTHSM2_CONF".to_owned(), path("softhsm2.conf"))]);
+        put(&mut config, "keys", "environment", environment.into());
+        put(&mut config, "keys", "trust", path("trust"));
+        put(&mut config, "keys", "chain", path("data/chain.pem"));
+        put(&mut config, "keys", "organisation", token("organisation", "organisation", Some("data/organisation.pem")));
+        put(&mut config, "keys", "log", token("log", "log", Some("data/log.pem")));
+        put(&mut config, "keys", "encryption", token("encryption", "kek-1", None));
+        put(&mut config, "body", "seal_image", path("images/seal.png"));
+        put(&mut config, "body", "signature_images", path("images/signatures"));
+        Ok(fs::write(self.config(), toml::to_string_pretty(&config)?)?)
+    }
+}
+
+fn put(config: &mut toml::Table, section: &str, key: &str, value: toml::Value) {
+    let section = config.entry(section).or_insert_with(|| toml::Table::new().into());
+    if let Some(table) = section.as_table_mut() {
+        table.insert(key.to_owned(), value);
+    }
+}

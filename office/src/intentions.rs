@@ -1,0 +1,98 @@
+//! Signing intentions: what is about to be signed is on disk before the token is asked.
+//!
+//! An intention ends with the act that records the signature, or with an entry that says it came to nothing.
+//! One that is still open at start-up was cut off by a crash: no signature of it was kept.
+
+use audit::Act;
+use cabinet::id::PersonId;
+use cabinet::{Digest, Timestamp};
+use sqlx::Row as _;
+use uuid::Uuid;
+
+use crate::entries::Draft;
+use crate::people::store::parse;
+use crate::store::{Db, StoreError, SystemAct, Tx};
+
+/// An intention that is on disk and not yet ended.
+#[derive(Clone, Debug)]
+#[must_use = "end it with the act, or with `came_to_nothing`"]
+pub struct Intention {
+    id: String,
+    actor: PersonId,
+}
+
+impl Intention {
+    /// Writes an intention down within `tx`, which commits it.
+    ///
+    /// # Errors
+    ///
+    /// * [`StoreError`]: nothing may be signed.
+    pub async fn declare(
+        mut tx: Tx,
+        act: Act,
+        subject: String,
+        actor: PersonId,
+        digest: Digest,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let id = Uuid::now_v7().to_string();
+        sqlx::query("insert into intentions (id, act, subject, actor, digest, at) values ($1, $2, $3, $4, $5, $6)")
+            .bind(id.clone())
+            .bind(act.name())
+            .bind(subject.clone())
+            .bind(actor.to_string())
+            .bind(digest.to_string())
+            .bind(now.as_micros())
+            .execute(tx.connection().await?)
+            .await?;
+        let body = [("intention", id.clone()), ("subject", subject), ("statement", digest.to_string())];
+        tx.commit(now, Draft::act(act, Some(actor), body)).await?;
+        Ok(Self { id, actor })
+    }
+
+    /// Ends it with the act that `tx` records.
+    ///
+    /// # Errors
+    ///
+    /// * [`StoreError::Conflict`]: it has ended already.
+    pub async fn end(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let done = sqlx::query("delete from intentions where id = $1")
+            .bind(self.id.clone())
+            .execute(tx.connection().await?)
+            .await?;
+        if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Conflict) }
+    }
+
+    /// Ends it because nothing was signed, or what was signed was not recorded.
+    pub async fn came_to_nothing(self, db: &Db, now: Timestamp) {
+        // If even this fails, start-up closes it.
+        if let Err(err) = close(db, &self.id, self.actor, "not-signed", now).await {
+            tracing::warn!(%err, intention = %self.id, "intention stays open until the next start");
+        }
+    }
+}
+
+async fn close(db: &Db, id: &str, actor: PersonId, why: &str, now: Timestamp) -> Result<(), StoreError> {
+    let mut tx = db.begin_system(SystemAct("close an intention")).await?;
+    sqlx::query("delete from intentions where id = $1")
+        .bind(id.to_owned())
+        .execute(tx.connection().await?)
+        .await?;
+    let body = [("intention", id.to_owned()), ("why", why.to_owned())];
+    tx.commit(now, Draft::act(Act::IntentionClosed, Some(actor), body)).await?;
+    Ok(())
+}
+
+/// Closes what a crash cut off. Runs before anybody is served.
+///
+/// # Errors
+///
+/// * [`StoreError`].
+pub async fn close_cut_off(db: &Db, now: Timestamp) -> Result<usize, StoreError> {
+    let rows = sqlx::query("select id, actor from intentions order by at").fetch_all(db.readers()).await?;
+    for row in &rows {
+        let (id, actor): (String, String) = (row.try_get("id")?, row.try_get("actor")?);
+        close(db, &id, parse(&actor)?, "cut-off", now).await?;
+    }
+    Ok(rows.len())
+}

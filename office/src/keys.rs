@@ -1,0 +1,290 @@
+//! The appliance's keys, and members' keys for the length of one act.
+//!
+//! The one bridge to the token: everything here that blocks runs on a thread meant for blocking, bounded
+//! by the token's own queue and deadline. Nobody else calls `hsm`.
+
+mod columns;
+mod config;
+mod pins;
+
+use std::fmt;
+use std::sync::Arc;
+
+use cabinet::id::PersonId;
+use cabinet::{Digest, Timestamp};
+use hsm::{KeyKind, KeyLabel, Module, PersonalTokens, Pin, Pool, RawSignature, Scheme, ToSign, TokenError, TokenLabel, Wrapped};
+use signing::{Certificate, SignatureAlgorithm, TrustStore};
+use zeroize::Zeroizing;
+
+use crate::clock::Clock;
+use crate::store::Db;
+
+pub use columns::Columns;
+pub use config::{KeysConfig, TokenConfig};
+pub use pins::MAX_WRONG_PINS;
+
+/// Why nothing was signed, wrapped or unwrapped.
+#[derive(Debug, thiserror::Error)]
+pub enum KeysError {
+    /// The person should type the PIN again.
+    #[error("the PIN is wrong")]
+    PinIncorrect {
+        /// Tries before signing locks for this person.
+        tries_left: u32,
+    },
+    /// An officer must unlock signing for this person.
+    #[error("signing is locked for this person after too many wrong PINs")]
+    PinLocked,
+    /// The person has no key, or the appliance has no such key.
+    #[error("there is no signing key and certificate on file")]
+    NoKey,
+    /// An operator must set the clock.
+    #[error("the clock stands before the last entry of the log")]
+    ClockWentBack,
+    /// The token failed: try again, or look at it.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// What came from the token or from disk does not verify.
+    #[error("a signature or key of ours does not verify: {0}")]
+    Invalid(String),
+}
+
+/// Who signs, with which key and certificate.
+#[derive(Clone, Debug)]
+pub struct Signer {
+    /// The person.
+    pub person: PersonId,
+    /// His token.
+    pub token: TokenLabel,
+    /// His key on it.
+    pub key: KeyLabel,
+    /// The certificate of that key.
+    pub certificate: Certificate,
+}
+
+/// The appliance's keys.
+#[derive(Clone)]
+pub struct Keys(Arc<Inner>);
+
+struct Inner {
+    personal: PersonalTokens,
+    organisation: Pool,
+    log: Pool,
+    encryption: Pool,
+    config: KeysConfig,
+    trust: TrustStore,
+    /// Certificates between signers and anchors.
+    chain: Vec<Certificate>,
+    organisation_certificate: Certificate,
+    log_certificate: Certificate,
+    columns: Columns,
+    pins: pins::Pins,
+    db: Db,
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keys")
+    }
+}
+
+impl Keys {
+    /// Loads the module, logs in to the appliance's tokens and unwraps the column key.
+    ///
+    /// # Errors
+    ///
+    /// * [`KeysError::Token`]: a token or key is missing; the message says which.
+    /// * [`KeysError::Invalid`]: a certificate does not belong to its key, or the column key does not unwrap.
+    pub async fn open(config: KeysConfig, db: Db) -> Result<Self, KeysError> {
+        let loaded = blocking(move || config.load()).await?;
+        let columns = Columns::unwrap(&loaded.encryption, &loaded.config.encryption.key, &db).await?;
+        Ok(Self(Arc::new(Inner {
+            personal: loaded.personal,
+            organisation: loaded.organisation,
+            log: loaded.log,
+            encryption: loaded.encryption,
+            trust: loaded.trust,
+            chain: loaded.chain,
+            organisation_certificate: loaded.organisation_certificate,
+            log_certificate: loaded.log_certificate,
+            config: loaded.config,
+            columns,
+            pins: pins::Pins::default(),
+            db,
+        })))
+    }
+
+    /// Sealing of SQL columns.
+    #[must_use]
+    pub fn columns(&self) -> &Columns {
+        &self.0.columns
+    }
+
+    /// The anchors that our own signatures are checked against.
+    #[must_use]
+    pub fn trust(&self) -> &TrustStore {
+        &self.0.trust
+    }
+
+    /// Certificates between our signers and the anchors.
+    #[must_use]
+    pub fn chain(&self) -> &[Certificate] {
+        &self.0.chain
+    }
+
+    /// The certificate of the organisation's key.
+    #[must_use]
+    pub fn organisation_certificate(&self) -> &Certificate {
+        &self.0.organisation_certificate
+    }
+
+    /// The certificate of the log's key.
+    #[must_use]
+    pub fn log_certificate(&self) -> &Certificate {
+        &self.0.log_certificate
+    }
+
+    /// Refuses when the clock has gone back: a signature would claim a time before acts already logged.
+    ///
+    /// # Errors
+    ///
+    /// * [`KeysError::ClockWentBack`].
+    pub fn check_clock(&self) -> Result<(), KeysError> {
+        if Clock.went_back(self.0.db.last_entry()) { Err(KeysError::ClockWentBack) } else { Ok(()) }
+    }
+
+    /// Signs `digest` with a person's own key, unlocked by his PIN for this one act.
+    ///
+    /// A wrong PIN is counted and logged, and never tried again by itself. No transaction may be open here.
+    ///
+    /// # Errors
+    ///
+    /// * [`KeysError::PinIncorrect`], [`KeysError::PinLocked`], [`KeysError::ClockWentBack`], [`KeysError::Token`].
+    pub async fn sign_as(&self, signer: &Signer, pin: Pin, digest: Digest) -> Result<RawSignature, KeysError> {
+        self.check_clock()?;
+        let scheme = scheme_of(&signer.certificate)?;
+        let (personal, token, key) = (self.0.personal.clone(), signer.token.clone(), signer.key.clone());
+        self.0
+            .pins
+            .guard(&self.0.db, signer.person, || {
+                blocking(move || Ok(personal.sign(&token, &pin, &key, ToSign::Digest(&digest), scheme)?))
+            })
+            .await
+    }
+
+    /// Checks a person's PIN at his token, for acts that another key signs.
+    ///
+    /// # Errors
+    ///
+    /// As [`Keys::sign_as`].
+    pub async fn check_pin(&self, person: PersonId, token: TokenLabel, pin: Pin) -> Result<(), KeysError> {
+        self.check_clock()?;
+        let personal = self.0.personal.clone();
+        self.0
+            .pins
+            .guard(&self.0.db, person, || blocking(move || Ok(personal.check_pin(&token, &pin)?)))
+            .await
+    }
+
+    /// Signs `digest` with the organisation's key.
+    ///
+    /// # Errors
+    ///
+    /// * [`KeysError::ClockWentBack`], [`KeysError::Token`].
+    pub async fn sign_as_organisation(&self, digest: Digest) -> Result<RawSignature, KeysError> {
+        self.check_clock()?;
+        let scheme = scheme_of(&self.0.organisation_certificate)?;
+        let (pool, key) = (self.0.organisation.clone(), self.0.config.organisation.key.clone());
+        blocking(move || Ok(pool.sign(&key, ToSign::Digest(&digest), scheme)?)).await
+    }
+
+    /// Signs `message` with the log's Ed25519 key.
+    ///
+    /// # Errors
+    ///
+    /// * [`KeysError::Token`].
+    pub async fn sign_as_log(&self, message: Vec<u8>) -> Result<RawSignature, KeysError> {
+        let (pool, key) = (self.0.log.clone(), self.0.config.log.key.clone());
+        blocking(move || Ok(pool.sign(&key, ToSign::Message(&message), Scheme::Ed25519)?)).await
+    }
+
+    /// Wraps a data key in the token under the key-encryption key, bound to `aad`.
+    ///
+    /// # Errors
+    ///
+    /// * [`KeysError::Token`].
+    pub async fn wrap(&self, data_key: Zeroizing<Vec<u8>>, aad: Vec<u8>) -> Result<Vec<u8>, KeysError> {
+        let (pool, key) = (self.0.encryption.clone(), self.0.config.encryption.key.clone());
+        blocking(move || Ok(pool.wrap(&key, &data_key, &aad)?.as_bytes().to_vec())).await
+    }
+
+    /// Unwraps what [`Keys::wrap`] wrapped.
+    ///
+    /// # Errors
+    ///
+    /// * [`KeysError::Token`]; its `Corrupt` means the stored wrap, not the token, is at fault.
+    pub async fn unwrap(&self, wrapped: Vec<u8>, aad: Vec<u8>) -> Result<Zeroizing<Vec<u8>>, KeysError> {
+        let (pool, key) = (self.0.encryption.clone(), self.0.config.encryption.key.clone());
+        blocking(move || Ok(pool.unwrap(&key, &Wrapped::parse(&wrapped)?, &aad)?)).await
+    }
+
+    /// The label of the key-encryption key in use.
+    #[must_use]
+    pub fn encryption_label(&self) -> &str {
+        self.0.config.encryption.key.as_str()
+    }
+
+    /// Random bytes from the token.
+    ///
+    /// # Errors
+    ///
+    /// * [`KeysError::Token`].
+    pub async fn random(&self, n: usize) -> Result<Zeroizing<Vec<u8>>, KeysError> {
+        let pool = self.0.encryption.clone();
+        blocking(move || Ok(pool.random(n)?)).await
+    }
+
+    /// Whether every token of the appliance can take a call.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        let pools = [&self.0.organisation, &self.0.log, &self.0.encryption];
+        pools.iter().all(|pool| pool.health().state != hsm::HealthState::Down)
+            && self.0.personal.health().state != hsm::HealthState::Down
+    }
+
+    /// The time by the clock, for callers that sign.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        Clock.now()
+    }
+}
+
+/// The token's scheme for a certificate's key.
+fn scheme_of(certificate: &Certificate) -> Result<Scheme, KeysError> {
+    match SignatureAlgorithm::of(certificate).map_err(|err| KeysError::Invalid(err.to_string()))? {
+        SignatureAlgorithm::EcdsaP256Sha256 => Ok(Scheme::EcdsaSha256),
+        SignatureAlgorithm::RsaPkcs1Sha256 => Ok(Scheme::RsaPkcs1Sha256),
+        SignatureAlgorithm::RsaPssSha256 => Ok(Scheme::RsaPssSha256),
+    }
+}
+
+/// Runs what blocks on a thread for it. The token's own queue bounds how many wait there.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, KeysError> + Send + 'static,
+) -> Result<T, KeysError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|err| Err(KeysError::Invalid(err.to_string())))
+}
+
+/// What kinds of keys a new installation makes: members' and organisation's keys, and the log's.
+pub const SIGNER_KEY: KeyKind = KeyKind::EcP256;
+/// The log's key.
+pub const LOG_KEY: KeyKind = KeyKind::Ed25519;
+
+/// Loads a PKCS#11 module, for provisioning.
+///
+/// # Errors
+///
+/// * [`TokenError::ModuleUnusable`].
+pub fn load_module(path: &std::path::Path) -> Result<Module, TokenError> {
+    Module::load(path)
+}

@@ -1,0 +1,72 @@
+//! Live events of a meeting over HTTP (SSE): numbered, resumable, checked again while they run.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::sse::{self, KeepAlive, Sse};
+use cabinet::id::MeetingId;
+use futures_util::stream::{self, Stream, StreamExt as _};
+use policies::action::ReadMeeting;
+use tokio_stream::wrappers::BroadcastStream;
+
+use super::store;
+use crate::app::{App, SignedIn};
+use crate::error::Problem;
+use crate::json::Path;
+use crate::live::{Event, Live};
+use crate::people::sessions;
+
+/// How often a silent stream says that it lives, in seconds.
+const KEEP_ALIVE_S: u64 = 15;
+
+/// Streams what changes in a meeting. Send `Last-Event-ID` to get what was missed.
+#[utoipa::path(get, path = "/api/meetings/{meeting}/events", operation_id = "meetingEvents", tag = "meetings",
+    params(("meeting" = uuid::Uuid, Path), ("Last-Event-ID" = Option<i64>, Header)),
+    responses((status = 200, content_type = "text/event-stream", body = String), (status = "4XX", body = Problem)))]
+pub async fn meeting_events(
+    State(app): State<App>,
+    who: SignedIn,
+    Path(id): Path<MeetingId>,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, Problem> {
+    let meeting = store::load(&app.db, &app.keys, id).await?;
+    app.permit(&who, ReadMeeting, &meeting.resource()).await?;
+    let after = match headers.get("last-event-id") {
+        Some(value) => value
+            .to_str()
+            .ok()
+            .and_then(|text| text.parse::<i64>().ok())
+            .ok_or_else(|| Problem::malformed("Last-Event-ID is the number of an event"))?,
+        None => Live::newest(&app.db, id).await?,
+    };
+    // Watch first, then read what was missed: an event in between comes twice and is dropped by its number.
+    let channel = app.live.watch(id);
+    let missed = Live::since(&app.db, id, after).await?;
+    let newest = missed.last().map_or(after, |event| event.seq);
+    let missed = stream::iter(missed.into_iter().map(Arc::new));
+    let live = BroadcastStream::new(channel)
+        // A screen that fell too far behind is cut off, reconnects, and reads from the table.
+        .take_while(|event| std::future::ready(event.is_ok()))
+        .filter_map(|event| std::future::ready(event.ok()))
+        .filter(move |event| std::future::ready(event.seq > newest));
+    let events = missed.chain(live).take_while(move |_| {
+        let (app, who) = (app.clone(), who.clone());
+        async move { may_still_watch(&app, &who, id).await }
+    });
+    let events = events.map(|event| Ok(wire(&event)));
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(KEEP_ALIVE_S))))
+}
+
+/// Whether the session and the permission that opened the stream are still there.
+async fn may_still_watch(app: &App, who: &SignedIn, id: MeetingId) -> bool {
+    let is_in_force = sessions::is_in_force(&app.db, &who.session, app.now()).await.unwrap_or(false);
+    let meeting = store::load(&app.db, &app.keys, id).await;
+    is_in_force && meeting.is_ok_and(|meeting| app.allows(who, ReadMeeting, &meeting.resource()))
+}
+
+fn wire(event: &Event) -> sse::Event {
+    sse::Event::default().id(event.seq.to_string()).event(event.kind.clone()).data(event.body.clone())
+}

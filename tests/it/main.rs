@@ -1,0 +1,6 @@
+//! The suites over the real binary: one session end to end, bad input, crashes.
+
+mod bad_input;
+mod crash;
+mod session;
+mod stage;
