@@ -1,4 +1,5 @@
 //! Bundles from folders: what is refused, with its place; and what an evaluation error does.
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test may panic, also in what it calls")]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -109,7 +109,7 @@ pub fn evaluate_queries(
     let index_s = begun.elapsed().as_secs_f64();
     let judgements = judgements(&dir.join("qrels.tsv"))?;
 
-    let mut out = run.map(|path| Run::create(path)).transpose()?;
+    let mut out = run.map(Run::create).transpose()?;
     let (mut sum, mut times) = (Sum::default(), Vec::new());
     for_lines(&dir.join("queries.jsonl"), |line| {
         let query: Text = parse(line)?;

@@ -231,7 +231,7 @@ impl Index {
     /// # Errors
     ///
     /// * [`SearchError::TooManyAccessTerms`]: nothing was changed.
-    /// * [`SearchError::Broken`]: rebuild.
+    /// * [`SearchError::Broken`]: make a new index and feed it from the archive.
     pub fn add(&self, document: &Document) -> Result<(), SearchError> {
         if document.acl.0.len() > MAX_ACCESS_TERMS {
             return Err(SearchError::TooManyAccessTerms);
@@ -275,7 +275,7 @@ impl Index {
     /// # Errors
     ///
     /// * [`SearchError::TooManyAccessTerms`]: the reader's scope is too large.
-    /// * [`SearchError::Broken`]: rebuild.
+    /// * [`SearchError::Broken`]: make a new index and feed it from the archive.
     pub fn search(&self, query: &Query) -> Result<Results, SearchError> {
         if query.reader.0.len() > MAX_ACCESS_TERMS {
             return Err(SearchError::TooManyAccessTerms);
