@@ -13,7 +13,9 @@ fn main() -> io::Result<()> {
     if dist.is_dir() {
         collect(&dist, &dist, &mut files)?;
     } else {
-        println!("cargo::warning=web/dist is not built: the program will have no browser client (run `make build`)");
+        println!(
+            "cargo::warning=web/dist is not built: the program will have no browser client (run `make build`)"
+        );
     }
     files.sort();
     let mut table = "/// The client's files, by path.\nstatic ASSETS: &[(&str, &[u8])] = &[\n".to_owned();

@@ -82,7 +82,9 @@ enum Command {
 pub fn run() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Serve { config } => serve::run(&config),
-        Command::Demo { dir, fresh, listen, bench } => demo::run(&demo::Options { dir, fresh, listen, bench }),
+        Command::Demo { dir, fresh, listen, bench } => {
+            demo::run(&demo::Options { dir, fresh, listen, bench })
+        }
         Command::CheckConfig { config } => {
             Config::read(&config)?;
             say(&format!("{}: in order", config.display()))

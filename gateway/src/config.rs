@@ -142,8 +142,10 @@ impl Config {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|cause| ConfigError::Unreadable { path: path.to_owned(), cause })?;
-        let config: Self = toml::from_str(&text)
-            .map_err(|err| ConfigError::Malformed { path: path.to_owned(), cause: err.to_string().trim().to_owned() })?;
+        let config: Self = toml::from_str(&text).map_err(|err| ConfigError::Malformed {
+            path: path.to_owned(),
+            cause: err.to_string().trim().to_owned(),
+        })?;
         config.check().map_err(|cause| ConfigError::Unusable { path: path.to_owned(), cause })?;
         Ok(config)
     }

@@ -108,7 +108,8 @@ fn addresses(public: Option<SocketAddr>) -> anyhow::Result<[SocketAddr; 4]> {
 
 fn announce(folder: &folder::Folder, [public, card, admin, metrics]: [SocketAddr; 4]) -> anyhow::Result<()> {
     say("e-Cabinet, bản trình diễn (THỬ NGHIỆM)")?;
-    for (what, address) in [("public ", public), ("card   ", card), ("admin  ", admin), ("metrics", metrics)] {
+    for (what, address) in [("public ", public), ("card   ", card), ("admin  ", admin), ("metrics", metrics)]
+    {
         say(&format!("  {what}  https://localhost:{}", address.port()))?;
     }
     say(&format!("  accounts   {}", folder.accounts().display()))?;

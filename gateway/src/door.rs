@@ -43,7 +43,12 @@ const ALWAYS: [(HeaderName, &str); 7] = [
 /// # Errors
 ///
 /// The API's description cannot be written.
-pub fn service(app: &App, config: &Config, passwords: Passwords, metrics: Metrics) -> Result<Router, serde_json::Error> {
+pub fn service(
+    app: &App,
+    config: &Config,
+    passwords: Passwords,
+    metrics: Metrics,
+) -> Result<Router, serde_json::Error> {
     let throttle = Throttle::new(&config.limits);
     tokio::spawn(throttle.clone().sweep());
     let door = Door { app: app.clone(), throttle: throttle.clone() };
@@ -89,13 +94,21 @@ impl Names {
         let authority = authority(request).ok_or_else(|| Problem::malformed("name the host, once"))?;
         let is_ours = self.hosts.iter().any(|host| host == host_of(&authority));
         if !is_ours {
-            return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "unknown-host", "this is not that host"));
+            return Err(Problem::new(
+                StatusCode::MISDIRECTED_REQUEST,
+                "unknown-host",
+                "this is not that host",
+            ));
         }
         if matches!(*request.method(), Method::GET | Method::HEAD) {
             return Ok(());
         }
         if !matches!(*request.method(), Method::POST | Method::PUT | Method::DELETE) {
-            return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "this method is not used here"));
+            return Err(Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method-not-allowed",
+                "this method is not used here",
+            ));
         }
         // A page of another origin can make the browser send our cookie, but not another Origin than its own.
         let mut origins = request.headers().get_all(header::ORIGIN).iter();
@@ -132,7 +145,10 @@ fn host_of(authority: &str) -> &str {
 
 async fn measure(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let route = request.extensions().get::<MatchedPath>().map_or_else(|| "other".to_owned(), |path| path.as_str().to_owned());
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or_else(|| "other".to_owned(), |path| path.as_str().to_owned());
     let method = request.method().clone();
     let response = next.run(request).await;
     metrics.request(&method, &route, response.status(), started.elapsed());

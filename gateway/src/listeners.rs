@@ -131,7 +131,8 @@ impl Bound {
                 (acceptor.clone(), self.router.clone(), limits.clone(), self.listener);
             tokio::spawn(async move {
                 let _slot = slot;
-                if let Some((stream, peer)) = shake_hands(&acceptor, stream, address, listener, &limits).await {
+                if let Some((stream, peer)) = shake_hands(&acceptor, stream, address, listener, &limits).await
+                {
                     converse(stream, peer, router, &limits).await;
                 }
             });

@@ -28,12 +28,17 @@ impl Metrics {
     pub fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let requests = HistogramVec::new(
-            HistogramOpts::new("ecabinet_http_request_seconds", "Time until an answer began, by route and outcome")
-                .buckets(vec![0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0]),
+            HistogramOpts::new(
+                "ecabinet_http_request_seconds",
+                "Time until an answer began, by route and outcome",
+            )
+            .buckets(vec![0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0]),
             &["method", "route", "status"],
         )?;
-        let tokens_well =
-            IntGauge::with_opts(Opts::new("ecabinet_tokens_well", "1 when every token of the appliance takes calls"))?;
+        let tokens_well = IntGauge::with_opts(Opts::new(
+            "ecabinet_tokens_well",
+            "1 when every token of the appliance takes calls",
+        ))?;
         let connections = IntGauge::with_opts(Opts::new("ecabinet_connections", "Connections open now"))?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(tokens_well.clone()))?;

@@ -78,7 +78,12 @@ pub async fn attach(State(door): State<Door>, mut request: Request, next: Next) 
 }
 
 /// A session opened with a card is good only with that card; the admin door is for those who watch over the house.
-fn check_door(peer: Option<&Peer>, app: &App, principal: &Principal, session: &Session) -> Result<(), Problem> {
+fn check_door(
+    peer: Option<&Peer>,
+    app: &App,
+    principal: &Principal,
+    session: &Session,
+) -> Result<(), Problem> {
     let peer = peer.ok_or_else(Problem::not_signed_in)?;
     let by_card = session.factors.iter().any(|factor| factor == "card");
     if by_card || peer.listener != Listener::Public {
@@ -90,7 +95,11 @@ fn check_door(peer: Option<&Peer>, app: &App, principal: &Principal, session: &S
     let account = app.directory.account(principal.id).ok_or_else(Problem::not_signed_in)?;
     let watches = [Role::SecurityOfficer, Role::Operator, Role::Auditor];
     if peer.listener == Listener::Admin && !account.roles.iter().any(|role| watches.contains(role)) {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "not-permitted", "this door is for officers, auditors and operators"));
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "not-permitted",
+            "this door is for officers, auditors and operators",
+        ));
     }
     Ok(())
 }

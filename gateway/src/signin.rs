@@ -8,8 +8,8 @@ use cabinet::id::PersonId;
 use office::json::Json;
 use office::people::sessions::{self, Session, Stage};
 use office::people::{Person, store};
-use office::text::Secret;
 use office::store::StoreError;
+use office::text::Secret;
 use office::{App, Problem, SignedIn};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -34,7 +34,7 @@ pub fn routes() -> OpenApiRouter<App> {
 }
 
 /// Account and password.
-#[derive(Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FirstStep {
     username: String,
@@ -43,7 +43,7 @@ pub struct FirstStep {
 }
 
 /// A one-time code.
-#[derive(Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecondStep {
     #[schema(value_type = String)]
@@ -84,15 +84,21 @@ async fn sign_in(
     Json(step): Json<FirstStep>,
 ) -> Result<Response, Problem> {
     if peer.listener != Listener::Public {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "card-needed", "sign in with your card on this door"));
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "card-needed",
+            "sign in with your card on this door",
+        ));
     }
     limit(throttle.sign_in(peer.address))?;
     if step.password.expose().len() > MAX_PASSWORD_BYTES || step.username.len() > MAX_PASSWORD_BYTES {
         return Err(failed());
     }
+    limit(throttle.may_try(&step.username, peer.address))?;
     let found = store::credentials(&app.db, &app.keys, &step.username).await?;
     let phc = found.as_ref().map(|found| found.password_phc.clone());
-    let is_right = passwords.is_right(step.password.into_inner(), phc).await.map_err(|err| Problem::internal(&err))?;
+    let is_right =
+        passwords.is_right(step.password.into_inner(), phc).await.map_err(|err| Problem::internal(&err))?;
     let now = app.now();
     let Some(found) = found.filter(|_| is_right) else {
         return Err(refuse(&app, &throttle, &peer, None, &step.username, "password", now).await?);
@@ -132,6 +138,7 @@ async fn second_step(
     let first = sessions::find(&app.db, first.as_bytes(), now).await?;
     let first = first.filter(|session| session.stage == Stage::Password).ok_or_else(failed)?;
     let account = app.directory.account(first.person).ok_or_else(failed)?;
+    limit(throttle.may_try(&account.person.username, peer.address))?;
     let credentials = store::credentials_by_id(&app.db, &app.keys, first.person).await?;
     let matched = totp::matching_step(&credentials.totp_secret, step.code.expose().trim(), now)
         .map_err(|err| Problem::internal(&err))?;
@@ -166,6 +173,7 @@ async fn second_step(
         Err(err) => return Err(err.into()),
     }
     sessions::end(&app.db, &first, now).await?;
+    throttle.succeeded(&account.person.username, peer.address);
     welcome(&app, first.person, &token)
 }
 
@@ -223,7 +231,10 @@ async fn who_am_i(State(app): State<App>, who: SignedIn) -> Json<Me> {
 async fn sign_out(State(app): State<App>, who: SignedIn) -> Result<Response, Problem> {
     sessions::end(&app.db, &who.session, app.now()).await?;
     let clear = HeaderValue::from_static("\"cache\", \"storage\"");
-    let headers = [(header::SET_COOKIE, set_cookie(COOKIE, "", 0)?), (header::HeaderName::from_static("clear-site-data"), clear)];
+    let headers = [
+        (header::SET_COOKIE, set_cookie(COOKIE, "", 0)?),
+        (header::HeaderName::from_static("clear-site-data"), clear),
+    ];
     Ok((StatusCode::NO_CONTENT, headers).into_response())
 }
 
@@ -234,7 +245,8 @@ fn welcome(app: &App, person: PersonId, token: &str) -> Result<Response, Problem
         roles: account.roles.iter().map(|role| role.name()).collect(),
     };
     let mut response = Json(body).into_response();
-    for cookie in [set_cookie(COOKIE, token, sessions::TOTAL_LIMIT_S)?, set_cookie(FIRST_STEP_COOKIE, "", 0)?] {
+    for cookie in [set_cookie(COOKIE, token, sessions::TOTAL_LIMIT_S)?, set_cookie(FIRST_STEP_COOKIE, "", 0)?]
+    {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     Ok(response)
@@ -254,11 +266,9 @@ async fn refuse(
     step: &'static str,
     now: Timestamp,
 ) -> Result<Problem, Problem> {
+    throttle.failed(account, peer.address);
     sessions::refused(&app.db, person, step, now).await?;
-    Ok(match throttle.failure(account, peer.address) {
-        Ok(()) => failed(),
-        Err(TooMany { retry_after_s }) => too_many(retry_after_s),
-    })
+    Ok(failed())
 }
 
 fn limit(checked: Result<(), TooMany>) -> Result<(), Problem> {

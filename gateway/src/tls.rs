@@ -41,7 +41,10 @@ pub enum ClientCertificate {
 /// # Errors
 ///
 /// * [`TlsError`].
-pub fn server_config(tls: &TlsConfig, client: ClientCertificate) -> Result<Arc<rustls::ServerConfig>, TlsError> {
+pub fn server_config(
+    tls: &TlsConfig,
+    client: ClientCertificate,
+) -> Result<Arc<rustls::ServerConfig>, TlsError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let setup = |err: &dyn std::fmt::Display| TlsError::Setup(err.to_string());
     let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))

@@ -27,7 +27,7 @@ create table people (
     totp_last_step bigint not null,
     token_label text,
     key_label text,
-    certificate bytea,
+    certificate_sealed bytea,
     card_certificate text,
     pin_failed bigint not null,
     pin_locked_until bigint not null,

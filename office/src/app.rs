@@ -29,10 +29,11 @@ use crate::store::{Db, StoreError, SystemAct, Tx};
 
 /// The office, shared by all handlers. Cheap to clone.
 #[derive(Clone)]
-pub struct App(Arc<Parts_>);
+pub struct App(Arc<AppParts>);
 
 /// What an [`App`] is made of.
-pub struct Parts_ {
+#[expect(missing_debug_implementations, reason = "it holds keys; `App` says its name")]
+pub struct AppParts {
     /// Sealed papers.
     pub blobs: Blobs,
     /// The body whose meetings these are: names, places, series, forms.
@@ -64,9 +65,9 @@ pub struct Parts_ {
 }
 
 impl Deref for App {
-    type Target = Parts_;
+    type Target = AppParts;
 
-    fn deref(&self) -> &Parts_ {
+    fn deref(&self) -> &AppParts {
         &self.0
     }
 }
@@ -106,7 +107,7 @@ impl<S: Sync> FromRequestParts<S> for SignedIn {
 impl App {
     /// Puts the parts together.
     #[must_use]
-    pub fn new(parts: Parts_) -> Self {
+    pub fn new(parts: AppParts) -> Self {
         Self(Arc::new(parts))
     }
 
@@ -167,14 +168,22 @@ impl App {
         self.db.begin(permit, self.policy.digest(), self.now()).await
     }
 
-    async fn log_refusal(&self, who: &SignedIn, action: &'static str, why: &Forbidden) -> Result<(), StoreError> {
+    async fn log_refusal(
+        &self,
+        who: &SignedIn,
+        action: &'static str,
+        why: &Forbidden,
+    ) -> Result<(), StoreError> {
         let kind = match why {
             Forbidden::Hidden(_) => "hidden".to_owned(),
             Forbidden::Refused { code, .. } | Forbidden::Untimely { code, .. } => code.clone(),
         };
         let actor = who.id;
         let tx = self.db.begin_system(SystemAct("log a refusal")).await?;
-        tx.commit(self.now(), Draft::act(Act::PermissionRefused, Some(actor), [("action", action.to_owned()), ("why", kind)]))
+        tx.commit(
+            self.now(),
+            Draft::act(Act::PermissionRefused, Some(actor), [("action", action.to_owned()), ("why", kind)]),
+        )
         .await?;
         Ok(())
     }

@@ -105,9 +105,11 @@ impl Blobs {
             .map_err(StoreError::from)?;
         let text = |name: &str| row.try_get::<String, _>(name).map_err(StoreError::from);
         let wrapped: Vec<u8> = row.try_get("wrapped").map_err(StoreError::from)?;
-        let data_key = Uuid::parse_str(&text("data_key")?).map_err(|err| BlobError::Corrupt(err.to_string()))?;
+        let data_key =
+            Uuid::parse_str(&text("data_key")?).map_err(|err| BlobError::Corrupt(err.to_string()))?;
         let key = keys.unwrap(wrapped, aad(&text("purpose")?, id, &text("kek")?)).await?;
-        let sealed = self.store.get(&path(id)).await.map_err(unavailable)?.bytes().await.map_err(unavailable)?;
+        let sealed =
+            self.store.get(&path(id)).await.map_err(unavailable)?.bytes().await.map_err(unavailable)?;
         tokio::task::spawn_blocking(move || open(&key, id, data_key, &sealed))
             .await
             .map_err(|err| BlobError::Corrupt(err.to_string()))?
@@ -183,8 +185,14 @@ async fn stage(db: &Db, id: Uuid, at: cabinet::Timestamp) -> Result<(), StoreErr
 fn seal(key: &[u8], id: Uuid, data_key: Uuid, plaintext: &[u8]) -> Result<Vec<u8>, BlobError> {
     let key = DataKey::parse(key).map_err(|err| BlobError::Corrupt(err.to_string()))?;
     let mut sealed = Vec::new();
-    archive::seal(&key, BlobId(id.into_bytes()), DataKeyId(data_key.into_bytes()), &mut &*plaintext, &mut sealed)
-        .map_err(|err| BlobError::Corrupt(err.to_string()))?;
+    archive::seal(
+        &key,
+        BlobId(id.into_bytes()),
+        DataKeyId(data_key.into_bytes()),
+        &mut &*plaintext,
+        &mut sealed,
+    )
+    .map_err(|err| BlobError::Corrupt(err.to_string()))?;
     Ok(sealed)
 }
 

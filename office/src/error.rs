@@ -53,7 +53,11 @@ impl Problem {
     /// 404: there is none, or it may not be known.
     #[must_use]
     pub fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not-found", "there is no such thing, or it is not for you to know of")
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not-found",
+            "there is no such thing, or it is not for you to know of",
+        )
     }
 
     /// 401: nobody is signed in.
@@ -82,7 +86,11 @@ impl Problem {
 
     /// 503 with the time after which trying again makes sense.
     #[must_use]
-    pub fn unavailable(code: impl Into<Cow<'static, str>>, detail: impl Into<String>, retry_after_s: u64) -> Self {
+    pub fn unavailable(
+        code: impl Into<Cow<'static, str>>,
+        detail: impl Into<String>,
+        retry_after_s: u64,
+    ) -> Self {
         Self {
             retry_after_s: Some(retry_after_s),
             ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail)
@@ -174,7 +182,11 @@ impl From<KeysError> for Problem {
             ),
             KeysError::Token(cause) => {
                 tracing::error!(%cause, "token unavailable");
-                Self::unavailable("token-unavailable", "the signing token did not answer; nothing was recorded, try again", 5)
+                Self::unavailable(
+                    "token-unavailable",
+                    "the signing token did not answer; nothing was recorded, try again",
+                    5,
+                )
             }
             KeysError::Invalid(cause) => Self::internal(&cause),
         }

@@ -36,15 +36,17 @@ impl Intention {
         now: Timestamp,
     ) -> Result<Self, StoreError> {
         let id = Uuid::now_v7().to_string();
-        sqlx::query("insert into intentions (id, act, subject, actor, digest, at) values ($1, $2, $3, $4, $5, $6)")
-            .bind(id.clone())
-            .bind(act.name())
-            .bind(subject.clone())
-            .bind(actor.to_string())
-            .bind(digest.to_string())
-            .bind(now.as_micros())
-            .execute(tx.connection().await?)
-            .await?;
+        sqlx::query(
+            "insert into intentions (id, act, subject, actor, digest, at) values ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(id.clone())
+        .bind(act.name())
+        .bind(subject.clone())
+        .bind(actor.to_string())
+        .bind(digest.to_string())
+        .bind(now.as_micros())
+        .execute(tx.connection().await?)
+        .await?;
         let body = [("intention", id.clone()), ("subject", subject), ("statement", digest.to_string())];
         tx.commit(now, Draft::act(act, Some(actor), body)).await?;
         Ok(Self { id, actor })

@@ -12,7 +12,10 @@ use std::sync::Arc;
 
 use cabinet::id::PersonId;
 use cabinet::{Digest, Timestamp};
-use hsm::{KeyKind, KeyLabel, Module, PersonalTokens, Pin, Pool, RawSignature, Scheme, ToSign, TokenError, TokenLabel, Wrapped};
+use hsm::{
+    KeyKind, KeyLabel, Module, PersonalTokens, Pin, Pool, RawSignature, Scheme, ToSign, TokenError,
+    TokenLabel, Wrapped,
+};
 use signing::{Certificate, SignatureAlgorithm, TrustStore};
 use zeroize::Zeroizing;
 
@@ -160,7 +163,12 @@ impl Keys {
     /// # Errors
     ///
     /// * [`KeysError::PinIncorrect`], [`KeysError::PinLocked`], [`KeysError::ClockWentBack`], [`KeysError::Token`].
-    pub async fn sign_as(&self, signer: &Signer, pin: Pin, digest: Digest) -> Result<RawSignature, KeysError> {
+    pub async fn sign_as(
+        &self,
+        signer: &Signer,
+        pin: Pin,
+        digest: Digest,
+    ) -> Result<RawSignature, KeysError> {
         self.check_clock()?;
         let scheme = scheme_of(&signer.certificate)?;
         let (personal, token, key) = (self.0.personal.clone(), signer.token.clone(), signer.key.clone());

@@ -126,7 +126,9 @@ impl Live {
         .fetch_all(db.readers())
         .await?;
         rows.iter()
-            .map(|row| Ok(Event { seq: row.try_get("seq")?, kind: row.try_get("kind")?, body: row.try_get("body")? }))
+            .map(|row| {
+                Ok(Event { seq: row.try_get("seq")?, kind: row.try_get("kind")?, body: row.try_get("body")? })
+            })
             .collect()
     }
 

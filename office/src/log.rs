@@ -86,7 +86,10 @@ impl Log {
         if let Some(head) = &state.head {
             let signed = head.verify(&key).map_err(|err| LogError::Contradicted(err.to_string()))?;
             if state.tree.root_at(signed.size()) != Some(signed.root()) {
-                return Err(LogError::Contradicted(format!("the first {} entries were changed", signed.size())));
+                return Err(LogError::Contradicted(format!(
+                    "the first {} entries were changed",
+                    signed.size()
+                )));
             }
         }
         std::fs::create_dir_all(&folder)?;
@@ -298,7 +301,12 @@ pub async fn leaf_of(db: &Db, entry: EntryId) -> Result<(Digest, Timestamp), Sto
 /// # Errors
 ///
 /// * [`StoreError`].
-pub async fn entries_about(db: &Db, acts: &[audit::Act], field: &str, value: &str) -> Result<Vec<EntryId>, StoreError> {
+pub async fn entries_about(
+    db: &Db,
+    acts: &[audit::Act],
+    field: &str,
+    value: &str,
+) -> Result<Vec<EntryId>, StoreError> {
     let mut found = Vec::new();
     for act in acts {
         let rows = sqlx::query("select id, bytes from entries where act = $1 order by at")
@@ -317,6 +325,7 @@ pub async fn entries_about(db: &Db, acts: &[audit::Act], field: &str, value: &st
 }
 
 fn digest(bytes: Vec<u8>) -> Result<Digest, StoreError> {
-    let bytes = <[u8; 32]>::try_from(bytes).map_err(|_| StoreError::Corrupt("a leaf has 32 bytes".to_owned()))?;
+    let bytes =
+        <[u8; 32]>::try_from(bytes).map_err(|_| StoreError::Corrupt("a leaf has 32 bytes".to_owned()))?;
     Ok(Digest::from_bytes(bytes))
 }

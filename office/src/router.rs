@@ -71,7 +71,11 @@ pub fn finish(routes: OpenApiRouter<App>, app: App) -> Result<Router, serde_json
         .route("/api/openapi.json", describe)
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "this path takes other methods")
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method-not-allowed",
+                "this path takes other methods",
+            )
         })
         .layer(axum::extract::DefaultBodyLimit::max(MAX_JSON_BYTES))
         .with_state(app))

@@ -75,8 +75,12 @@ impl Searching {
         }
         let n = current.len();
         for document in current {
-            let words = blobs.read(db, keys, document.words_blob).await.map_err(|err| format!("{}: {err}", document.id))?;
-            let pages: Vec<PageWords> = serde_json::from_slice(&words).map_err(|err| format!("{}: {err}", document.id))?;
+            let words = blobs
+                .read(db, keys, document.words_blob)
+                .await
+                .map_err(|err| format!("{}: {err}", document.id))?;
+            let pages: Vec<PageWords> =
+                serde_json::from_slice(&words).map_err(|err| format!("{}: {err}", document.id))?;
             self.index(IndexedPaper { document, text: pages.iter().map(PageWords::text).collect() });
         }
         self.commit();
@@ -128,7 +132,12 @@ impl Searching {
     /// # Errors
     ///
     /// The index failed.
-    pub fn search(&self, text: &str, scope: ReaderScope, limit: usize) -> Result<Results, search::SearchError> {
+    pub fn search(
+        &self,
+        text: &str,
+        scope: ReaderScope,
+        limit: usize,
+    ) -> Result<Results, search::SearchError> {
         self.0.search(&Query { text: text.to_owned(), reader: scope, limit })
     }
 }

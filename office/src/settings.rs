@@ -22,6 +22,8 @@ pub struct BodyConfig {
     pub resolution_bases: Vec<String>,
     /// Who receives Resolutions, unless the draft says otherwise.
     pub resolution_recipients: Vec<String>,
+    /// Type and issuer in numbers of invitations: `GM-VPCP`.
+    pub invitation_symbol: String,
     /// The office that invites: `VĂN PHÒNG CHÍNH PHỦ`.
     pub office_letterhead: String,
     /// PNG of the organisation's seal, drawn at its real size.

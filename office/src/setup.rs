@@ -32,12 +32,14 @@ pub fn draw_images(
 ) -> Result<(), SetupError> {
     let typesetter = Typesetter::open(fonts).map_err(failed("fonts"))?;
     let (path, diameter_mm) = seal;
-    let image = images::seal_png(&typesetter, organisation, diameter_mm).map_err(failed("the seal's image"))?;
+    let image =
+        images::seal_png(&typesetter, organisation, diameter_mm).map_err(failed("the seal's image"))?;
     std::fs::write(path, image).map_err(failed("the seal's image"))?;
     std::fs::create_dir_all(signatures).map_err(failed("signature images"))?;
     for (username, name) in names {
         let image = images::signature_png(name).map_err(failed("signature images"))?;
-        std::fs::write(signatures.join(format!("{username}.png")), image).map_err(failed("signature images"))?;
+        std::fs::write(signatures.join(format!("{username}.png")), image)
+            .map_err(failed("signature images"))?;
     }
     Ok(())
 }

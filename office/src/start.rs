@@ -10,7 +10,7 @@ use papers::write::Typesetter;
 use policies::Policy;
 use serde::Deserialize;
 
-use crate::app::{App, Parts_};
+use crate::app::{App, AppParts};
 use crate::blobs::Blobs;
 use crate::clock::Clock;
 use crate::dossiers::pages::Pages;
@@ -119,9 +119,11 @@ pub async fn open(
     tracing::info!(n_removed, n_closed, n_indexed, "office opened");
     let tx = db.begin_system(SystemAct("appliance started")).await.map_err(part("the database"))?;
     let body_entry = [("policies", policy.digest().to_string()), ("rules", rules.id.clone())];
-    tx.commit(Clock.now(), Draft::act(Act::ApplianceStarted, None, body_entry)).await.map_err(part("the log"))?;
+    tx.commit(Clock.now(), Draft::act(Act::ApplianceStarted, None, body_entry))
+        .await
+        .map_err(part("the log"))?;
     tokio::spawn(log.clone().run());
-    Ok(App::new(Parts_ {
+    Ok(App::new(AppParts {
         blobs,
         body,
         clock: Clock,

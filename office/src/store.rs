@@ -79,8 +79,10 @@ impl Db {
         let engine = Engine::of(url)?;
         let mut connection = connect::writer(engine, url).await?;
         connect::migrate(&mut connection).await?;
-        let last: Option<i64> =
-            sqlx::query("select max(at) as last from entries").fetch_one(&mut connection).await?.try_get("last")?;
+        let last: Option<i64> = sqlx::query("select max(at) as last from entries")
+            .fetch_one(&mut connection)
+            .await?
+            .try_get("last")?;
         let readers = connect::readers(engine, url, N_READERS).await?;
         let db = Self(Arc::new(Inner {
             readers,

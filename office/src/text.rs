@@ -110,9 +110,8 @@ pub fn instant(text: &str) -> Result<Timestamp, Problem> {
     let time = OffsetDateTime::parse(text, &Rfc3339)
         .ok()
         .and_then(|time| i64::try_from(time.unix_timestamp_nanos() / 1_000).ok());
-    let time = time.ok_or_else(|| {
-        Problem::unusable("bad-time", "expected a time such as 2026-11-24T08:00:00+07:00")
-    })?;
+    let time = time
+        .ok_or_else(|| Problem::unusable("bad-time", "expected a time such as 2026-11-24T08:00:00+07:00"))?;
     Ok(Timestamp::from_micros(time))
 }
 

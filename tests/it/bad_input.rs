@@ -55,7 +55,10 @@ async fn votes_refuse_wrong_pins_late_ballots_substitutes_guests_and_strangers()
     }
 
     let used = key();
-    member.act(&path, &json!({"choice": "agree", "activation": member.activation()}), &used).await?.expect(201)?;
+    member
+        .act(&path, &json!({"choice": "agree", "activation": member.activation()}), &used)
+        .await?
+        .expect(201)?;
     let other = json!({"choice": "disagree", "activation": member.activation()});
     check(&member.act(&path, &other, &used).await?, 422, "idempotency-key-reused");
 
@@ -77,7 +80,8 @@ async fn a_substitute_speaks_but_does_not_vote_and_too_many_wrong_pins_lock() ->
     let substitute = stage.ids(&["troly".to_owned()]).await?;
     let (absent, present) = (ids.last().context("member")?, &ids[..ids.len() - 1]);
     let path = format!("/api/meetings/{}", stage.meeting);
-    let roll = json!({"members": ids, "substitutes": [{"person": substitute[0], "for": absent}], "guests": []});
+    let roll =
+        json!({"members": ids, "substitutes": [{"person": substitute[0], "for": absent}], "guests": []});
     stage.secretary.put(&format!("{path}/roll"), &roll).await?.expect(200)?;
     let twice = json!({"members": ids, "substitutes": [{"person": absent, "for": absent}], "guests": []});
     check(&stage.secretary.put(&format!("{path}/roll"), &twice).await?, 422, "duplicate-on-roll");
@@ -114,7 +118,9 @@ async fn a_substitute_speaks_but_does_not_vote_and_too_many_wrong_pins_lock() ->
 async fn papers_that_may_not_be_kept_leave_nothing_behind() -> anyhow::Result<()> {
     let mut stage = Stage::invited().await?;
     let real = std::fs::read(tools::data()?.join("vn-pdf/an_le_so_432021AL.pdf"))?;
-    let objects = || -> anyhow::Result<usize> { Ok(std::fs::read_dir(stage.house.dir().join("data/objects"))?.count()) };
+    let objects = || -> anyhow::Result<usize> {
+        Ok(std::fs::read_dir(stage.house.dir().join("data/objects"))?.count())
+    };
     let before = objects()?;
     let encrypted = encrypt(&stage.house, &real)?;
     let marked = with_title(&stage.house, &real, "Độ mật: TỐI MẬT")?;
@@ -131,7 +137,8 @@ async fn papers_that_may_not_be_kept_leave_nothing_behind() -> anyhow::Result<()
     }
     assert_eq!(objects()?, before, "nothing of a refused paper is kept");
     let path = format!("/api/items/{}/documents?title=x", stage.item);
-    let answer = stage.secretary.send(Method::POST, &path, "text/plain", Bytes::from_static(b"%PDF"), &[]).await?;
+    let answer =
+        stage.secretary.send(Method::POST, &path, "text/plain", Bytes::from_static(b"%PDF"), &[]).await?;
     check(&answer, 415, "not-a-pdf");
     let mut member = stage.house.user("bt01").await?;
     check(&member.upload(&stage.item, "Thu", real).await?, 403, "not-permitted");
@@ -171,8 +178,16 @@ async fn the_door_refuses_replayed_codes_foreign_origins_and_unknown_hosts() -> 
     check(&user.get("/api/meetings").await?, 401, "not-signed-in");
     let (name, password) = (user.account["username"].clone(), user.account["password"].clone());
     let first = json!({"username": name, "password": password});
-    check(&user.post("/api/session", &json!({"username": name, "password": "x"})).await?, 401, "sign-in-failed");
-    check(&user.post("/api/session", &json!({"username": "nobody", "password": "x"})).await?, 401, "sign-in-failed");
+    check(
+        &user.post("/api/session", &json!({"username": name, "password": "x"})).await?,
+        401,
+        "sign-in-failed",
+    );
+    check(
+        &user.post("/api/session", &json!({"username": "nobody", "password": "x"})).await?,
+        401,
+        "sign-in-failed",
+    );
     user.post("/api/session", &first).await?.expect(200)?;
     check(&user.get("/api/meetings").await?, 401, "not-signed-in");
     check(&user.post("/api/session/totp", &json!({"code": "000000"})).await?, 401, "sign-in-failed");
@@ -201,7 +216,13 @@ async fn the_door_refuses_replayed_codes_foreign_origins_and_unknown_hosts() -> 
     };
     check(&send(&mut signed_in, &[("origin", "https://evil.example")]).await?, 403, "foreign-origin");
     check(&send(&mut signed_in, &[("origin", "")]).await?, 403, "foreign-origin");
-    check(&signed_in.send(Method::GET, "/api/session", "application/json", Bytes::new(), &[("host", "evil.example")]).await?, 400, "malformed-request");
+    check(
+        &signed_in
+            .send(Method::GET, "/api/session", "application/json", Bytes::new(), &[("host", "evil.example")])
+            .await?,
+        400,
+        "malformed-request",
+    );
     assert_eq!(signed_in.get("/api/session").await?.status.as_u16(), 200);
     assert_eq!(send(&mut signed_in, &[]).await?.status.as_u16(), 204);
     check(&signed_in.get("/api/session").await?, 401, "not-signed-in");
@@ -246,10 +267,13 @@ async fn a_clock_that_went_back_signs_nothing() -> anyhow::Result<()> {
     let vote = stage.open_vote().await?;
     stage.house.stop()?;
     // Fifty minutes back, by the library that Debian ships for this.
-    let library = ["/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1", "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1"]
-        .into_iter()
-        .find(|path| std::path::Path::new(path).exists())
-        .context("apt-get install faketime")?;
+    let library = [
+        "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
+        "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
+    ]
+    .into_iter()
+    .find(|path| std::path::Path::new(path).exists())
+    .context("apt-get install faketime")?;
     let back = [("LD_PRELOAD", library), ("FAKETIME", "-3000s"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")];
     stage.house.set_environment(&back);
     stage.house.run()?;

@@ -21,10 +21,7 @@ async fn every_acknowledged_ballot_survives_being_killed_and_none_counts_twice()
     // Receipts that were acknowledged, by member; a new key each round is the ballot's next version.
     let mut acknowledged: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for round in 0..N_ROUNDS {
-        let casting: Vec<_> = voters
-            .drain(..)
-            .map(|voter| tokio::spawn(cast(voter, vote.clone())))
-            .collect();
+        let casting: Vec<_> = voters.drain(..).map(|voter| tokio::spawn(cast(voter, vote.clone()))).collect();
         // Spread over the time that 25 ballots take: between the first and after the last.
         tokio::time::sleep(Duration::from_millis(7 + round * 37 % 600)).await;
         stage.house.kill()?;

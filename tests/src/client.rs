@@ -29,7 +29,6 @@ pub struct Answer {
 }
 
 /// Somebody who uses the appliance.
-#[derive(Debug)]
 pub struct User {
     /// His account, as in `accounts.json`.
     pub account: Value,
@@ -38,6 +37,12 @@ pub struct User {
     cookie: Option<String>,
     connection: Option<SendRequest<Full<Bytes>>>,
     clock_offset_s: i64,
+}
+
+impl std::fmt::Debug for User {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "User {}", self.account["username"])
+    }
 }
 
 impl Answer {

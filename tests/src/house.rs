@@ -32,7 +32,11 @@ pub fn program(name: &str) -> anyhow::Result<PathBuf> {
     let test = std::env::current_exe()?;
     let folder = test.parent().and_then(Path::parent).context("target folder")?;
     let path = folder.join(name);
-    if path.exists() { Ok(path) } else { bail!("{} is not built: cargo build --workspace --bins", path.display()) }
+    if path.exists() {
+        Ok(path)
+    } else {
+        bail!("{} is not built: cargo build --workspace --bins", path.display())
+    }
 }
 
 impl House {
@@ -51,7 +55,8 @@ impl House {
     ///
     /// As [`House::start`].
     pub fn start_with(environment: &[(&str, &str)]) -> anyhow::Result<Self> {
-        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let environment =
+            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let mut house = Self { folder: tempfile::tempdir()?, process: None, environment };
         house.run()?;
         Ok(house)
@@ -91,12 +96,18 @@ impl House {
         std::thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
                 if line == "ready" {
-                    drop(sender.send(()));
+                    // Nobody waits any more if it came too late.
+                    if sender.send(()).is_err() {
+                        return;
+                    }
                 }
             }
         });
         if ready.recv_timeout(READY_WITHIN).is_err() {
-            bail!("the appliance did not come up:\n{}", std::fs::read_to_string(self.log()).unwrap_or_default());
+            bail!(
+                "the appliance did not come up:\n{}",
+                std::fs::read_to_string(self.log()).unwrap_or_default()
+            );
         }
         Ok(())
     }

@@ -13,7 +13,9 @@ use anyhow::Context as _;
 pub fn data() -> anyhow::Result<PathBuf> {
     let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
     let folder = std::env::var_os("ECABINET_DATA").map_or(default, PathBuf::from);
-    folder.canonicalize().with_context(|| format!("test data: {} is not there; set ECABINET_DATA", folder.display()))
+    folder
+        .canonicalize()
+        .with_context(|| format!("test data: {} is not there; set ECABINET_DATA", folder.display()))
 }
 
 /// Runs a program and gives what it said.
@@ -23,7 +25,10 @@ pub fn data() -> anyhow::Result<PathBuf> {
 /// It cannot be started.
 pub fn run(program: impl AsRef<std::ffi::OsStr>, arguments: &[&std::ffi::OsStr]) -> anyhow::Result<Output> {
     let name = program.as_ref().to_string_lossy().into_owned();
-    Command::new(program).args(arguments).output().with_context(|| format!("running {name}: is it installed?"))
+    Command::new(program)
+        .args(arguments)
+        .output()
+        .with_context(|| format!("running {name}: is it installed?"))
 }
 
 /// What a program printed, both streams.

@@ -64,8 +64,10 @@ pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 
 /// Log lines go to standard error, as JSON; `ECABINET_LOG` sets the level.
 pub fn start_logging() {
-    let filter = EnvFilter::try_from_env("ECABINET_LOG").unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn,cryptoki=off"));
-    let started = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let filter = EnvFilter::try_from_env("ECABINET_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn,cryptoki=off"));
+    let started =
+        tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).try_init();
     if let Err(err) = started {
         tracing::debug!(%err, "logging was started before");
     }
@@ -91,7 +93,8 @@ impl Appliance {
         let program = std::env::current_exe().context("finding this program")?;
         let parser = Parser::new(program, PARSER);
         let app =
-            office::start::open(config.office.clone(), config.keys.clone(), config.body.clone(), parser).await?;
+            office::start::open(config.office.clone(), config.keys.clone(), config.body.clone(), parser)
+                .await?;
         let metrics = Metrics::new().context("metrics")?;
         let router = door::service(&app, config, Passwords::new()?, metrics.clone())?;
         Ok(Self { app, router, metrics })

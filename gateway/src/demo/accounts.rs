@@ -48,16 +48,21 @@ impl Figure {
 
 const SURNAMES: [&str; 9] = ["Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Vũ", "Đặng", "Bùi", "Đỗ"];
 const GIVEN: [&str; 35] = [
-    "An", "Bình", "Cường", "Dung", "Đức", "Giang", "Hà", "Hải", "Hạnh", "Hiền", "Hòa", "Hùng", "Hương", "Khánh",
-    "Khôi", "Lan", "Linh", "Long", "Mai", "Minh", "Nam", "Nga", "Ngân", "Ngọc", "Nhung", "Phong", "Phúc", "Phương",
-    "Quang", "Quỳnh", "Sơn", "Tâm", "Thảo", "Thủy", "Yến",
+    "An", "Bình", "Cường", "Dung", "Đức", "Giang", "Hà", "Hải", "Hạnh", "Hiền", "Hòa", "Hùng", "Hương",
+    "Khánh", "Khôi", "Lan", "Linh", "Long", "Mai", "Minh", "Nam", "Nga", "Ngân", "Ngọc", "Nhung", "Phong",
+    "Phúc", "Phương", "Quang", "Quỳnh", "Sơn", "Tâm", "Thảo", "Thủy", "Yến",
 ];
 
 /// Everybody, in order of precedence.
 pub(super) fn figures() -> Vec<Figure> {
     let mut figures = vec![
         figure("thutuong", Role::PrimeMinister, "Thủ tướng Chính phủ", "Chính phủ"),
-        figure("cnvp", Role::ChairmanOfOffice, "Bộ trưởng, Chủ nhiệm Văn phòng Chính phủ", "Văn phòng Chính phủ"),
+        figure(
+            "cnvp",
+            Role::ChairmanOfOffice,
+            "Bộ trưởng, Chủ nhiệm Văn phòng Chính phủ",
+            "Văn phòng Chính phủ",
+        ),
     ];
     figures.extend((1..=25).map(|n| {
         let (position, unit) = if n <= 3 {

@@ -15,7 +15,8 @@ const MARKER: &str = ".ecabinet-demo";
 /// Written last: what is set up is whole.
 const PROVISIONED: &str = ".provisioned";
 /// Where Debian puts the SoftHSM2 library.
-const SOFTHSM: [&str; 2] = ["/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so"];
+const SOFTHSM: [&str; 2] =
+    ["/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so"];
 /// Where Debian puts fonts with all Vietnamese letters.
 const FONTS: [&str; 2] = ["/usr/share/fonts/truetype/croscore", "/usr/share/fonts/truetype/liberation2"];
 
@@ -42,7 +43,10 @@ impl Folder {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(folder.0.join(sub))?;
         }
         fs::write(folder.0.join(MARKER), "This folder may be removed by `ecabinet demo --fresh`.\n")?;
-        let config = format!("directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n", folder.0.join("tokens").display());
+        let config = format!(
+            "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n",
+            folder.0.join("tokens").display()
+        );
         fs::write(folder.softhsm_config(), config)?;
         Ok(folder)
     }
@@ -94,7 +98,8 @@ impl Folder {
     pub(super) fn write_secret(&self, name: &str, content: &[u8]) -> anyhow::Result<PathBuf> {
         use std::io::Write as _;
         let path = self.path(name);
-        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        let mut file =
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
         file.write_all(content)?;
         Ok(path)
     }
@@ -161,6 +166,7 @@ impl Folder {
                 "Ủy ban nhân dân các tỉnh, thành phố",
                 "Văn phòng Chính phủ: các Vụ, Cục",
             ]
+            invitation_symbol = "GM-VPCP"
             office_letterhead = "VĂN PHÒNG CHÍNH PHỦ"
             seal_diameter_mm = 36.0
         };
@@ -183,7 +189,12 @@ impl Folder {
         put(&mut config, "keys", "environment", environment.into());
         put(&mut config, "keys", "trust", path("trust"));
         put(&mut config, "keys", "chain", path("data/chain.pem"));
-        put(&mut config, "keys", "organisation", token("organisation", "organisation", Some("data/organisation.pem")));
+        put(
+            &mut config,
+            "keys",
+            "organisation",
+            token("organisation", "organisation", Some("data/organisation.pem")),
+        );
         put(&mut config, "keys", "log", token("log", "log", Some("data/log.pem")));
         put(&mut config, "keys", "encryption", token("encryption", "kek-1", None));
         put(&mut config, "body", "seal_image", path("images/seal.png"));

@@ -64,15 +64,21 @@ const DRAFT: DemoPaper<'_> = DemoPaper {
     sections: &[
         (
             "Điều 1.",
-            &["Thông qua đề nghị xây dựng Nghị định của Chính phủ quy định về định danh và xác thực điện tử với ba chính sách nêu tại Tờ trình."],
+            &[
+                "Thông qua đề nghị xây dựng Nghị định của Chính phủ quy định về định danh và xác thực điện tử với ba chính sách nêu tại Tờ trình.",
+            ],
         ),
         (
             "Điều 2.",
-            &["Giao Bộ Mẫu 01 chủ trì, phối hợp với các Bộ, cơ quan liên quan soạn thảo Nghị định theo trình tự, thủ tục rút gọn; bảo đảm thời gian chuyển tiếp 12 tháng để các hệ thống hiện có kết nối với nền tảng định danh điện tử."],
+            &[
+                "Giao Bộ Mẫu 01 chủ trì, phối hợp với các Bộ, cơ quan liên quan soạn thảo Nghị định theo trình tự, thủ tục rút gọn; bảo đảm thời gian chuyển tiếp 12 tháng để các hệ thống hiện có kết nối với nền tảng định danh điện tử.",
+            ],
         ),
         (
             "Điều 3.",
-            &["Văn phòng Chính phủ theo dõi, đôn đốc việc thực hiện Nghị quyết này; Nghị quyết có hiệu lực kể từ ngày ký ban hành."],
+            &[
+                "Văn phòng Chính phủ theo dõi, đôn đốc việc thực hiện Nghị quyết này; Nghị quyết có hiệu lực kể từ ngày ký ban hành.",
+            ],
         ),
     ],
     signer: None,
@@ -87,16 +93,17 @@ const REPORT: DemoPaper<'_> = DemoPaper {
     sections: &[
         (
             "1. Về hồ sơ",
-            &["Hồ sơ gồm Tờ trình và dự thảo Nghị quyết, đầy đủ theo quy định; đã được gửi lấy ý kiến các Bộ, cơ quan liên quan."],
+            &[
+                "Hồ sơ gồm Tờ trình và dự thảo Nghị quyết, đầy đủ theo quy định; đã được gửi lấy ý kiến các Bộ, cơ quan liên quan.",
+            ],
         ),
         (
             "2. Về vấn đề còn ý kiến khác nhau",
-            &["Văn phòng Chính phủ thấy rằng thời gian chuyển tiếp 12 tháng là cần thiết để các cơ quan hoàn thành việc kết nối, đồng thời không làm gián đoạn dịch vụ đang cung cấp cho người dân."],
+            &[
+                "Văn phòng Chính phủ thấy rằng thời gian chuyển tiếp 12 tháng là cần thiết để các cơ quan hoàn thành việc kết nối, đồng thời không làm gián đoạn dịch vụ đang cung cấp cho người dân.",
+            ],
         ),
-        (
-            "3. Đề nghị",
-            &["Trình Chính phủ xem xét, biểu quyết thông qua dự thảo Nghị quyết tại phiên họp."],
-        ),
+        ("3. Đề nghị", &["Trình Chính phủ xem xét, biểu quyết thông qua dự thảo Nghị quyết tại phiên họp."]),
     ],
     signer: Some(("Vụ trưởng", "(THỬ NGHIỆM)")),
 };

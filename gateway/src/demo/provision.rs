@@ -65,9 +65,16 @@ fn make(folder: &Folder) -> anyhow::Result<(Vec<Made>, Hashes)> {
         .collect::<anyhow::Result<Vec<_>>>()?;
     let accounts: Vec<_> = made.iter().map(|made| &made.account).collect();
     folder.write_secret("accounts.json", &serde_json::to_vec_pretty(&accounts)?)?;
-    let names: Vec<_> = made.iter().map(|made| (made.account.username.clone(), made.account.name.clone())).collect();
+    let names: Vec<_> =
+        made.iter().map(|made| (made.account.username.clone(), made.account.name.clone())).collect();
     let seal = folder.path("images/seal.png");
-    office::setup::draw_images(&Folder::fonts()?, "CHÍNH PHỦ", (&seal, 36.0), &folder.path("images/signatures"), &names)?;
+    office::setup::draw_images(
+        &Folder::fonts()?,
+        "CHÍNH PHỦ",
+        (&seal, 36.0),
+        &folder.path("images/signatures"),
+        &names,
+    )?;
     let hashes = hash_all(&made)?;
     Ok((made, hashes))
 }
@@ -78,7 +85,9 @@ fn hash_all(made: &[Made]) -> anyhow::Result<Hashes> {
     let (first, second) = made.split_at(middle);
     let hash = |part: &[Made]| -> anyhow::Result<Hashes> {
         part.iter()
-            .map(|made| Ok((made.account.username.clone(), passwords::hash(made.account.password.as_bytes())?)))
+            .map(|made| {
+                Ok((made.account.username.clone(), passwords::hash(made.account.password.as_bytes())?))
+            })
             .collect()
     };
     std::thread::scope(|scope| {
@@ -91,7 +100,8 @@ fn hash_all(made: &[Made]) -> anyhow::Result<Hashes> {
 
 fn make_tls(folder: &Folder, now: Timestamp) -> anyhow::Result<()> {
     let ca = Authority::create_root("TEST e-Cabinet TLS CA", now)?;
-    let server = ca.issue_tls_server(&["localhost", "127.0.0.1"], Validity::days(now.plus_seconds(-60), VALID_DAYS))?;
+    let server =
+        ca.issue_tls_server(&["localhost", "127.0.0.1"], Validity::days(now.plus_seconds(-60), VALID_DAYS))?;
     fs::write(folder.tls_ca(), ca.certificate().to_pem())?;
     fs::write(folder.path("tls/server.pem"), server.chain_pem)?;
     folder.write_secret("tls/server.key", server.key_pem.as_bytes())?;
@@ -124,7 +134,8 @@ fn make_appliance_tokens(
         };
         let kind = if profile == Profile::Log { LOG_KEY } else { SIGNER_KEY };
         let public = pool.generate_key_pair(&key, kind)?;
-        let certificate = sub.issue_signer(public.as_bytes(), &Subject::named(name), serial, validity, profile)?;
+        let certificate =
+            sub.issue_signer(public.as_bytes(), &Subject::named(name), serial, validity, profile)?;
         fs::write(folder.path(&format!("data/{token}.pem")), certificate.to_pem())?;
     }
     Ok(())
@@ -176,7 +187,8 @@ fn people(made: Vec<Made>, mut hashes: Hashes) -> anyhow::Result<Vec<NewPerson>>
         .map(|(made, rank)| {
             let username = made.figure.username.clone();
             let id = ids.get(&username).copied().context("an id for everybody")?;
-            let assists = (made.figure.role == cabinet::Role::Assistant).then(|| ids.get(ASSISTED).copied()).flatten();
+            let assists =
+                (made.figure.role == cabinet::Role::Assistant).then(|| ids.get(ASSISTED).copied()).flatten();
             Ok(NewPerson {
                 id,
                 roles: made.figure.roles(),

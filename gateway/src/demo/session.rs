@@ -34,7 +34,11 @@ struct Caller {
 }
 
 /// The id of the prepared session; prepares it if it is not there yet.
-pub(super) async fn prepared(folder: &Folder, appliance: &Appliance, public: SocketAddr) -> anyhow::Result<String> {
+pub(super) async fn prepared(
+    folder: &Folder,
+    appliance: &Appliance,
+    public: SocketAddr,
+) -> anyhow::Result<String> {
     let kept = folder.path("data/meeting");
     if let Ok(meeting) = std::fs::read_to_string(&kept) {
         return Ok(meeting);
@@ -76,7 +80,8 @@ async fn prepare(secretary: &mut Caller, appliance: &Appliance) -> anyhow::Resul
     let item = secretary.post(&format!("/api/meetings/{id}/items"), &item).await?;
     let item = item["id"].as_str().context("item id")?.to_owned();
     for paper in papers::dossier(&appliance.app)? {
-        let query = [("title", paper.title.as_str()), ("kind", paper.kind)].map(|(k, v)| format!("{k}={}", percent(v)));
+        let query = [("title", paper.title.as_str()), ("kind", paper.kind)]
+            .map(|(k, v)| format!("{k}={}", percent(v)));
         let path = format!("/api/items/{item}/documents?{}", query.join("&"));
         secretary.expect(Method::POST, &path, "application/pdf", paper.pdf).await?;
     }
@@ -97,7 +102,10 @@ async fn prepare(secretary: &mut Caller, appliance: &Appliance) -> anyhow::Resul
 }
 
 fn find<'a>(accounts: &'a [Account], username: &str) -> anyhow::Result<&'a Account> {
-    accounts.iter().find(|account| account.username == username).with_context(|| format!("no account {username}"))
+    accounts
+        .iter()
+        .find(|account| account.username == username)
+        .with_context(|| format!("no account {username}"))
 }
 
 impl Caller {
@@ -118,7 +126,13 @@ impl Caller {
         self.expect(Method::POST, path, "application/json", serde_json::to_vec(body)?).await
     }
 
-    async fn expect(&mut self, method: Method, path: &str, kind: &str, body: Vec<u8>) -> anyhow::Result<Value> {
+    async fn expect(
+        &mut self,
+        method: Method,
+        path: &str,
+        kind: &str,
+        body: Vec<u8>,
+    ) -> anyhow::Result<Value> {
         let (status, bytes) = self.send(method, path, Some((kind, body))).await?;
         if !status.is_success() {
             bail!("preparing the session: {path} answered {status}: {}", String::from_utf8_lossy(&bytes));
@@ -142,7 +156,8 @@ impl Caller {
         if let Some(cookie) = &self.cookie {
             request = request.header(header::COOKIE, cookie);
         }
-        let peer = Peer { address: IpAddr::V4(Ipv4Addr::LOCALHOST), listener: Listener::Public, certificate: None };
+        let peer =
+            Peer { address: IpAddr::V4(Ipv4Addr::LOCALHOST), listener: Listener::Public, certificate: None };
         let request = request.extension(peer).body(Body::from(body))?;
         let response = self.router.clone().oneshot(request).await?;
         for cookie in response.headers().get_all(header::SET_COOKIE) {
@@ -160,7 +175,9 @@ impl Caller {
 fn percent(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                char::from(byte).to_string()
+            }
             _ => format!("%{byte:02X}"),
         })
         .collect()

@@ -14,13 +14,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::intake::{self, NewDocument};
+use super::pages;
 use super::store::{self, Document};
 use super::view::DocumentView;
-use super::pages;
 use crate::app::{App, SignedIn};
 use crate::entries::Draft;
 use crate::error::Problem;
@@ -114,7 +113,7 @@ pub struct WordView {
 
 /// Takes a PDF in as a paper of an item: read, refused if it bears a secrecy stamp, sealed.
 #[utoipa::path(post, path = "/api/items/{item}/documents", operation_id = "uploadDocument", tag = "papers",
-    params(("item" = Uuid, Path), NewPaper),
+    params(("item" = uuid::Uuid, Path), NewPaper),
     request_body(content_type = "application/pdf", content = Vec<u8>),
     responses((status = 201, body = DocumentView), (status = "4XX", body = Problem)))]
 async fn upload_document(
@@ -132,7 +131,8 @@ async fn upload_document(
     if votes::store::of_item(&app.db, &app.keys, item.id).await?.is_some() {
         return Err(Problem::conflict("vote-exists", "a vote on this item has frozen its papers"));
     }
-    if !headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/pdf")) {
+    if !headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/pdf"))
+    {
         return Err(Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "not-a-pdf",
@@ -180,7 +180,7 @@ async fn upload_document(
 
 /// What a document is.
 #[utoipa::path(get, path = "/api/documents/{document}", operation_id = "getDocument", tag = "papers",
-    params(("document" = Uuid, Path)),
+    params(("document" = uuid::Uuid, Path)),
     responses((status = 200, body = DocumentView), (status = "4XX", body = Problem)))]
 async fn get_document(
     State(app): State<App>,
@@ -194,7 +194,7 @@ async fn get_document(
 
 /// The image of a page, counted from 1.
 #[utoipa::path(get, path = "/api/documents/{document}/pages/{page}", operation_id = "readPage", tag = "papers",
-    params(("document" = Uuid, Path), ("page" = usize, Path, minimum = 1), PageSize),
+    params(("document" = uuid::Uuid, Path), ("page" = usize, Path, minimum = 1), PageSize),
     responses((status = 200, content_type = "image/png", body = Vec<u8>), (status = "4XX", body = Problem)))]
 async fn read_page(
     State(app): State<App>,
@@ -211,7 +211,7 @@ async fn read_page(
 
 /// The words of a page with their places, for selecting, copying and reading aloud.
 #[utoipa::path(get, path = "/api/documents/{document}/pages/{page}/words", operation_id = "readPageWords",
-    tag = "papers", params(("document" = Uuid, Path), ("page" = usize, Path, minimum = 1)),
+    tag = "papers", params(("document" = uuid::Uuid, Path), ("page" = usize, Path, minimum = 1)),
     responses((status = 200, body = WordsView), (status = "4XX", body = Problem)))]
 async fn read_page_words(
     State(app): State<App>,
@@ -245,7 +245,7 @@ pub async fn words(app: &App, document: &Document) -> Result<Vec<PageWords>, Pro
 
 /// The file itself.
 #[utoipa::path(get, path = "/api/documents/{document}/content", operation_id = "downloadDocument", tag = "papers",
-    params(("document" = Uuid, Path)),
+    params(("document" = uuid::Uuid, Path)),
     responses((status = 200, content_type = "application/pdf", body = Vec<u8>), (status = "4XX", body = Problem)))]
 async fn download_document(
     State(app): State<App>,

@@ -124,25 +124,40 @@ impl TakenIn {
 
 async fn refuse(app: &App, who: &SignedIn, new: &NewDocument, refused: Refused) -> Result<Problem, Problem> {
     let (status, code, detail) = match refused {
-        Refused::Encrypted => {
-            (StatusCode::UNPROCESSABLE_ENTITY, "pdf-encrypted", "save the PDF without a password and send it again")
+        Refused::Encrypted => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "pdf-encrypted",
+            "save the PDF without a password and send it again",
+        ),
+        Refused::NotAPdf => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "not-a-pdf",
+            "the file is no PDF: export it as PDF and send it again",
+        ),
+        Refused::TooLarge => {
+            (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "the file is over the limit of 64 MiB")
         }
-        Refused::NotAPdf => {
-            (StatusCode::UNPROCESSABLE_ENTITY, "not-a-pdf", "the file is no PDF: export it as PDF and send it again")
-        }
-        Refused::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "the file is over the limit of 64 MiB"),
-        Refused::TooManyPages => {
-            (StatusCode::UNPROCESSABLE_ENTITY, "too-many-pages", "the paper is over the limit of 2000 pages: split it")
-        }
-        Refused::Unreadable => {
-            (StatusCode::UNPROCESSABLE_ENTITY, "pdf-unreadable", "the PDF is damaged: export it again and send it again")
-        }
+        Refused::TooManyPages => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "too-many-pages",
+            "the paper is over the limit of 2000 pages: split it",
+        ),
+        Refused::Unreadable => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "pdf-unreadable",
+            "the PDF is damaged: export it again and send it again",
+        ),
     };
     log_refusal(app, who, new, code).await?;
     Ok(Problem::new(status, code, detail))
 }
 
-async fn log_refusal(app: &App, who: &SignedIn, new: &NewDocument, why: &'static str) -> Result<(), StoreError> {
+async fn log_refusal(
+    app: &App,
+    who: &SignedIn,
+    new: &NewDocument,
+    why: &'static str,
+) -> Result<(), StoreError> {
     let tx = app.db.begin_system(SystemAct("log a refused paper")).await?;
     let body = [("meeting", new.meeting.to_string()), ("why", why.to_owned())];
     tx.commit(app.now(), Draft::act(Act::DocumentRefused, Some(who.id), body)).await?;

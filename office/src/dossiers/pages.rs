@@ -63,7 +63,8 @@ pub async fn image(app: &App, document: &Document, page: usize, width_px: u16) -
         return Ok(image);
     }
     let fetch = || paper(app, document);
-    let image = app.parser.draw(&key.0, page, width_px, fetch).await.map_err(|DrawError(problem)| *problem)?;
+    let image =
+        app.parser.draw(&key.0, page, width_px, fetch).await.map_err(|DrawError(problem)| *problem)?;
     let image = Bytes::from(image);
     app.pages.put(key, image.clone());
     Ok(image)

@@ -123,7 +123,8 @@ pub async fn all(db: &Db, keys: &Keys) -> Result<Vec<Document>, StoreError> {
 fn document(row: &AnyRow, keys: &Keys) -> Result<Document, StoreError> {
     let id: String = row.try_get("id")?;
     let text = |name: &str| row.try_get::<String, _>(name);
-    let title = keys.columns().open_text("documents", &id, "title", &row.try_get::<Vec<u8>, _>("title_sealed")?)?;
+    let title =
+        keys.columns().open_text("documents", &id, "title", &row.try_get::<Vec<u8>, _>("title_sealed")?)?;
     Ok(Document {
         id: parse(&id)?,
         version: row.try_get("version")?,

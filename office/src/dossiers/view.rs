@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::store::Document;
 use crate::app::{App, SignedIn};
@@ -20,11 +19,11 @@ pub struct DocumentView {
     /// SHA-256 of the file.
     digest: String,
     uploaded_at: String,
-    #[schema(value_type = Option<Uuid>)]
+    #[schema(value_type = Option<uuid::Uuid>)]
     item: Option<String>,
-    #[schema(value_type = Uuid)]
+    #[schema(value_type = uuid::Uuid)]
     meeting: String,
-    #[schema(value_type = Option<Uuid>)]
+    #[schema(value_type = Option<uuid::Uuid>)]
     resolution: Option<String>,
     actions: Vec<&'static str>,
 }

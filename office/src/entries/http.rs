@@ -73,12 +73,14 @@ async fn list_entries(
 ) -> Result<Json<Entries>, Problem> {
     app.permit(&who, ListEntries, &policies::resource::Log).await?;
     let limit = which.limit.unwrap_or(100).clamp(1, MAX_PAGE);
-    let rows = sqlx::query("select idx, id, act, at, bytes, leaf from entries where idx >= $1 order by idx limit $2")
-        .bind(i64::from(which.after))
-        .bind(i64::from(limit))
-        .fetch_all(app.db.readers())
-        .await
-        .map_err(StoreError::from)?;
+    let rows = sqlx::query(
+        "select idx, id, act, at, bytes, leaf from entries where idx >= $1 order by idx limit $2",
+    )
+    .bind(i64::from(which.after))
+    .bind(i64::from(limit))
+    .fetch_all(app.db.readers())
+    .await
+    .map_err(StoreError::from)?;
     let entries = rows.iter().map(view).collect::<Result<Vec<_>, StoreError>>()?;
     Ok(Json(Entries { entries, checkpoint: app.log.head().await.map(|head| head.to_string()) }))
 }
@@ -110,10 +112,15 @@ async fn read_checkpoint(State(app): State<App>, who: SignedIn) -> Result<Respon
 #[utoipa::path(get, path = "/log/tile/{*path}", operation_id = "readTile", tag = "log",
     params(("path" = String, Path)),
     responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>), (status = "4XX", body = Problem)))]
-async fn read_tile(State(app): State<App>, who: SignedIn, Path(path): Path<String>) -> Result<Response, Problem> {
+async fn read_tile(
+    State(app): State<App>,
+    who: SignedIn,
+    Path(path): Path<String>,
+) -> Result<Response, Problem> {
     app.permit(&who, ReadCheckpoint, &policies::resource::Log).await?;
     // Parsed and written again: no path of a caller's making reaches the disk.
     let tile: Tile = format!("tile/{path}").parse().map_err(|_| Problem::not_found())?;
-    let bytes = tokio::fs::read(app.log.folder().join(tile.to_string())).await.map_err(|_| Problem::not_found())?;
+    let bytes =
+        tokio::fs::read(app.log.folder().join(tile.to_string())).await.map_err(|_| Problem::not_found())?;
     Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
 }

@@ -19,6 +19,12 @@ const EPOCH: u32 = 1;
 #[derive(Clone)]
 pub struct Columns(Arc<ColumnKey>);
 
+impl std::fmt::Debug for Columns {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Columns")
+    }
+}
+
 impl Columns {
     /// Unwraps the column key in the token; a new installation draws it there and keeps the wrap.
     pub(super) async fn unwrap(pool: &Pool, kek: &KeyLabel, db: &Db) -> Result<Self, KeysError> {
@@ -64,7 +70,9 @@ impl Columns {
         sealed: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         let place = Place { table, row: row.as_bytes(), column };
-        self.0.open(place, sealed).map_err(|err| StoreError::Corrupt(format!("{table}.{column} of {row}: {err}")))
+        self.0
+            .open(place, sealed)
+            .map_err(|err| StoreError::Corrupt(format!("{table}.{column} of {row}: {err}")))
     }
 
     /// Opens a value that is text.
@@ -72,7 +80,13 @@ impl Columns {
     /// # Errors
     ///
     /// * [`StoreError::Corrupt`].
-    pub fn open_text(&self, table: &str, row: &str, column: &str, sealed: &[u8]) -> Result<String, StoreError> {
+    pub fn open_text(
+        &self,
+        table: &str,
+        row: &str,
+        column: &str,
+        sealed: &[u8],
+    ) -> Result<String, StoreError> {
         let bytes = self.open(table, row, column, sealed)?;
         String::from_utf8(bytes.to_vec()).map_err(|err| StoreError::Corrupt(err.to_string()))
     }

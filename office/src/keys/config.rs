@@ -79,7 +79,8 @@ impl KeysConfig {
             return Err(hsm::TokenError::KeyNotFound { label: self.encryption.key }.into());
         }
         let trust = TrustStore::from_pem_files(&self.trust).map_err(|err| invalid(&self.trust, err))?;
-        let chain = Certificate::all_from_pem(&read(&self.chain)?).map_err(|err| invalid(&self.chain, err))?;
+        let chain =
+            Certificate::all_from_pem(&read(&self.chain)?).map_err(|err| invalid(&self.chain, err))?;
         let organisation_certificate = self.organisation.certificate_of(&organisation)?;
         let log_certificate = self.log.certificate_of(&log)?;
         Ok(Loaded {
@@ -98,7 +99,9 @@ impl KeysConfig {
 
 impl TokenConfig {
     fn open(&self, module: &Module) -> Result<Pool, KeysError> {
-        let text = Zeroizing::new(String::from_utf8(read(&self.pin_file)?).map_err(|err| invalid(&self.pin_file, err))?);
+        let text = Zeroizing::new(
+            String::from_utf8(read(&self.pin_file)?).map_err(|err| invalid(&self.pin_file, err))?,
+        );
         let pin = Pin::parse(text.trim_end()).map_err(|err| invalid(&self.pin_file, err))?;
         Ok(module.open_pool(&self.token, &pin, PoolConfig::default())?)
     }
@@ -110,7 +113,10 @@ impl TokenConfig {
         if pool.public_key(&self.key)?.as_bytes() == certificate.spki_der() {
             Ok(certificate)
         } else {
-            Err(invalid(path, "it does not belong to the key on the token; import the one issued for that key"))
+            Err(invalid(
+                path,
+                "it does not belong to the key on the token; import the one issued for that key",
+            ))
         }
     }
 }

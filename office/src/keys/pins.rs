@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
-use audit::{Act, Entry};
+use audit::Act;
 use cabinet::id::PersonId;
 use hsm::TokenError;
 use sqlx::Row as _;
@@ -74,8 +74,8 @@ async fn count(db: &Db, person: PersonId, n_wrong: u32) -> Result<(), KeysError>
     let mut tx = db.begin_system(SystemAct("count a wrong PIN")).await.map_err(store)?;
     set(&mut tx, person, n_wrong).await.map_err(store)?;
     tx.commit(Clock.now(), Draft::act(Act::PinFailed, Some(person), [("n_wrong", n_wrong.to_string())]))
-    .await
-    .map_err(store)?;
+        .await
+        .map_err(store)?;
     Ok(())
 }
 

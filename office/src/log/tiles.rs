@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use audit::tiles::{Content, Tile, entry_bundle};
 use audit::Tree;
+use audit::tiles::{Content, Tile, entry_bundle};
 use sqlx::Row as _;
 
 use super::LogError;

@@ -52,12 +52,52 @@ pub async fn meeting_events(
         .take_while(|event| std::future::ready(event.is_ok()))
         .filter_map(|event| std::future::ready(event.ok()))
         .filter(move |event| std::future::ready(event.seq > newest));
-    let events = missed.chain(live).take_while(move |_| {
+    let hears = hears(&app, &who, &meeting);
+    let events = missed.chain(live).filter(move |event| std::future::ready(hears.includes(&event.kind)));
+    let events = events.take_while(move |_| {
         let (app, who) = (app.clone(), who.clone());
         async move { may_still_watch(&app, &who, id).await }
     });
     let events = events.map(|event| Ok(wire(&event)));
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(KEEP_ALIVE_S))))
+}
+
+/// What a person hears of a meeting. An event carries ids and counts; who may not know of a vote hears only that the
+/// meeting changed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Hears {
+    Everything,
+    AllButTurnout,
+    ThatItChanged,
+}
+
+/// Asked of the policy with a vote on the meeting's own roll.
+fn hears(app: &App, who: &SignedIn, meeting: &store::Meeting) -> Hears {
+    let vote = policies::resource::Vote {
+        id: cabinet::Id::from_uuid(uuid::Uuid::nil()),
+        version: 0,
+        sitting: meeting.sitting(),
+        roll: meeting.members().into_iter().collect(),
+        state: policies::resource::VoteState::Open,
+    };
+    match (
+        app.allows(who, policies::action::ReadVote, &vote),
+        app.allows(who, policies::action::ReadTurnout, &vote),
+    ) {
+        (true, true) => Hears::Everything,
+        (true, false) => Hears::AllButTurnout,
+        (false, _) => Hears::ThatItChanged,
+    }
+}
+
+impl Hears {
+    fn includes(self, kind: &str) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::AllButTurnout => kind != "ballot-cast",
+            Self::ThatItChanged => kind == "meeting-changed",
+        }
+    }
 }
 
 /// Whether the session and the permission that opened the stream are still there.

@@ -9,7 +9,10 @@ use cabinet::id::{AgendaItemId, MeetingId, PersonId};
 use cabinet::meeting::{MeetingKind, MeetingState};
 use cabinet::roll::{self, Capacity};
 use cabinet::{Id, Role};
-use policies::action::{AddItem, CreateMeeting, EndMeeting, ListMeetings, OpenMeeting, ReadMeeting, SendInvitations, SetAttendance, SetRoll};
+use policies::action::{
+    AddItem, CreateMeeting, EndMeeting, ListMeetings, OpenMeeting, ReadMeeting, SendInvitations,
+    SetAttendance, SetRoll,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -254,17 +257,28 @@ async fn participants(app: &App, meeting: &Meeting, new: &NewRoll) -> Result<Vec
     }
     let substitutes: Vec<_> = new.substitutes.iter().map(|one| (one.person, one.of)).collect();
     let guests: Vec<_> = new.guests.iter().map(|one| (one.person, one.items.clone())).collect();
-    for person in substitutes.iter().map(|(person, _)| person).chain(guests.iter().map(|(person, _)| person)) {
+    for person in substitutes.iter().map(|(person, _)| person).chain(guests.iter().map(|(person, _)| person))
+    {
         check_role(app, *person, |_| true)?;
     }
-    let known: Vec<_> = store::items(&app.db, &app.keys, meeting.id).await?.iter().map(|item| item.id).collect();
+    let known: Vec<_> =
+        store::items(&app.db, &app.keys, meeting.id).await?.iter().map(|item| item.id).collect();
     if guests.iter().flat_map(|(_, items)| items).any(|item| !known.contains(item)) {
-        return Err(Problem::unusable("unknown-item", "a guest is invited to an item that this agenda does not have"));
+        return Err(Problem::unusable(
+            "unknown-item",
+            "a guest is invited to an item that this agenda does not have",
+        ));
     }
     let prime_minister = prime_minister(app)?;
     let capacities = roll::check_participants(&new.members, &substitutes, &guests, prime_minister)?;
-    let earlier: BTreeMap<_, _> = meeting.participants.iter().map(|one| (one.person, one.attendance)).collect();
-    let order = new.members.iter().copied().chain(substitutes.iter().map(|one| one.0)).chain(guests.iter().map(|one| one.0));
+    let earlier: BTreeMap<_, _> =
+        meeting.participants.iter().map(|one| (one.person, one.attendance)).collect();
+    let order = new
+        .members
+        .iter()
+        .copied()
+        .chain(substitutes.iter().map(|one| one.0))
+        .chain(guests.iter().map(|one| one.0));
     Ok(order
         .filter_map(|person| {
             let capacity: Capacity = capacities.get(&person)?.clone();
@@ -287,7 +301,10 @@ fn check_role(app: &App, person: PersonId, wanted: impl Fn(Role) -> bool) -> Res
     if account.is_some_and(|account| account.roles.iter().any(|role| wanted(*role))) {
         Ok(())
     } else {
-        Err(Problem::unusable("unsuitable-person", format!("person {person} is unknown or has no suitable role")))
+        Err(Problem::unusable(
+            "unsuitable-person",
+            format!("person {person} is unknown or has no suitable role"),
+        ))
     }
 }
 

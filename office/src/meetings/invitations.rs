@@ -3,8 +3,8 @@
 use audit::Act;
 use cabinet::meeting::MeetingState;
 use papers::write::{Invitation, Issue, Letterhead, SignatureBlock};
-use policies::action::SendInvitations;
 use policies::Permit;
+use policies::action::SendInvitations;
 use zeroize::Zeroizing;
 
 use super::store::{self, Item, Meeting};
@@ -41,7 +41,8 @@ pub(super) async fn send(
     let mut tx = app.begin(permit).await?;
     let indexed = taken.record(&mut tx, app).await?;
     store::set_state(&mut tx, meeting.id, state).await?;
-    let event = Live::store(&mut tx, meeting.id, &Change { kind: "meeting-changed", ..Change::default() }).await?;
+    let event =
+        Live::store(&mut tx, meeting.id, &Change { kind: "meeting-changed", ..Change::default() }).await?;
     let body = [
         ("meeting", meeting.id.to_string()),
         ("digest", digest.to_string()),
@@ -62,7 +63,7 @@ fn content(app: &App, meeting: &Meeting, items: &[Item]) -> Invitation {
         head: Letterhead {
             parent: None,
             agency: app.body.office_letterhead.clone(),
-            symbol: "GM-VPCP".to_owned(),
+            symbol: app.body.invitation_symbol.clone(),
             place: app.body.place.clone(),
             issue: Some(Issue { number: "     ".to_owned(), date: app.now().in_vietnam().date() }),
             stamps: Vec::new(),
@@ -70,7 +71,10 @@ fn content(app: &App, meeting: &Meeting, items: &[Item]) -> Invitation {
         kind: "Giấy mời".to_owned(),
         subject: meeting.title.clone(),
         inviter: app.body.office_letterhead.clone(),
-        invitee: format!("Các đồng chí thành viên {} và đại biểu theo danh sách của phiên họp", app.body.name),
+        invitee: format!(
+            "Các đồng chí thành viên {} và đại biểu theo danh sách của phiên họp",
+            app.body.name
+        ),
         event: format!("Phiên họp {} ({})", meeting.kind.vietnamese(), meeting.title),
         chair: format!("{}, {}", chair.name, chair.position),
         time: format!(

@@ -115,7 +115,8 @@ impl Meeting {
     /// Guests invited to `item`.
     #[must_use]
     pub fn invited_to(&self, item: AgendaItemId) -> BTreeSet<PersonId> {
-        self.of_capacity(|capacity| matches!(capacity, Capacity::Guest { items } if items.contains(&item))).collect()
+        self.of_capacity(|capacity| matches!(capacity, Capacity::Guest { items } if items.contains(&item)))
+            .collect()
     }
 
     /// How many members are where.
@@ -258,7 +259,11 @@ async fn participants(
             (other, _) => return Err(StoreError::Corrupt(format!("capacity `{other}`"))),
         };
         let attendance = Attendance::parse(&row.try_get::<String, _>("attendance")?)?;
-        all.entry(parse(&meeting)?).or_default().push(Participant { person: parse(&person)?, capacity, attendance });
+        all.entry(parse(&meeting)?).or_default().push(Participant {
+            person: parse(&person)?,
+            capacity,
+            attendance,
+        });
     }
     Ok(all)
 }
@@ -372,7 +377,8 @@ pub async fn replace_participants(
 ) -> Result<(), StoreError> {
     let id = meeting.to_string();
     tx.touch(&id).await?;
-    for table in ["delete from guest_items where meeting = $1", "delete from participants where meeting = $1"] {
+    for table in ["delete from guest_items where meeting = $1", "delete from participants where meeting = $1"]
+    {
         sqlx::query(table).bind(id.clone()).execute(tx.connection().await?).await?;
     }
     for (rank, participant) in (0_i64..).zip(participants) {

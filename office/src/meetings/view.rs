@@ -5,7 +5,6 @@ use cabinet::meeting::{MeetingState, Quorum};
 use cabinet::roll::Capacity;
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::store::{self, Attendance, Item, Meeting};
 use crate::app::{App, SignedIn};
@@ -17,7 +16,7 @@ use crate::{dossiers, resolutions, votes};
 /// A meeting in a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct MeetingSummary {
-    #[schema(value_type = Uuid)]
+    #[schema(value_type = uuid::Uuid)]
     id: MeetingId,
     title: String,
     kind: &'static str,
@@ -25,7 +24,7 @@ pub struct MeetingSummary {
     starts_at: String,
     place: String,
     n_items: usize,
-    #[schema(value_type = Option<Uuid>)]
+    #[schema(value_type = Option<uuid::Uuid>)]
     open_vote: Option<VoteId>,
     /// Whether something waits for this person: his ballot, signature or seal.
     needs_me: bool,
@@ -34,7 +33,7 @@ pub struct MeetingSummary {
 /// A meeting.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct MeetingView {
-    #[schema(value_type = Uuid)]
+    #[schema(value_type = uuid::Uuid)]
     id: MeetingId,
     title: String,
     kind: &'static str,
@@ -61,10 +60,10 @@ pub struct ParticipantView {
     capacity: &'static str,
     /// For whom a substitute sits in.
     #[serde(rename = "for")]
-    #[schema(value_type = Option<Uuid>)]
+    #[schema(value_type = Option<uuid::Uuid>)]
     of: Option<PersonId>,
     /// Items a guest is invited to.
-    #[schema(value_type = Vec<Uuid>)]
+    #[schema(value_type = Vec<uuid::Uuid>)]
     items: Vec<AgendaItemId>,
     attendance: &'static str,
 }
@@ -81,7 +80,7 @@ pub struct QuorumView {
 /// An agenda item.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ItemView {
-    #[schema(value_type = Uuid)]
+    #[schema(value_type = uuid::Uuid)]
     id: AgendaItemId,
     number: i64,
     title: String,
@@ -95,7 +94,7 @@ pub struct ItemView {
 /// A vote in an agenda.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct VoteSummary {
-    #[schema(value_type = Uuid)]
+    #[schema(value_type = uuid::Uuid)]
     id: VoteId,
     state: &'static str,
     question: String,
@@ -105,7 +104,7 @@ pub struct VoteSummary {
 /// A Resolution in an agenda.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ResolutionSummary {
-    #[schema(value_type = Uuid)]
+    #[schema(value_type = uuid::Uuid)]
     id: ResolutionId,
     state: &'static str,
     title: String,
@@ -168,7 +167,13 @@ pub async fn meeting(app: &App, who: &SignedIn, id: MeetingId) -> Result<Meeting
     })
 }
 
-fn actions(app: &App, who: &SignedIn, meeting: &Meeting, n_items: usize, count: &Quorum) -> Vec<&'static str> {
+fn actions(
+    app: &App,
+    who: &SignedIn,
+    meeting: &Meeting,
+    n_items: usize,
+    count: &Quorum,
+) -> Vec<&'static str> {
     let resource = meeting.resource();
     let may_prepare = meeting.state.prepare().is_ok();
     let may_invite = meeting.state.invite(n_items).is_ok() && count.n_members > 0;
@@ -178,7 +183,9 @@ fn actions(app: &App, who: &SignedIn, meeting: &Meeting, n_items: usize, count: 
         ("send-invitations", may_invite && app.allows(who, policies::action::SendInvitations, &resource)),
         (
             "set-attendance",
-            may_prepare && meeting.state != MeetingState::Draft && app.allows(who, policies::action::SetAttendance, &resource),
+            may_prepare
+                && meeting.state != MeetingState::Draft
+                && app.allows(who, policies::action::SetAttendance, &resource),
         ),
         ("open-meeting", app.allows(who, policies::action::OpenMeeting, &resource)),
         ("end-meeting", app.allows(who, policies::action::EndMeeting, &resource)),
@@ -212,7 +219,8 @@ async fn item_view(
 ) -> Result<ItemView, Problem> {
     let resource = meeting.item_resource(&item);
     let vote = votes::store::of_item(&app.db, &app.keys, item.id).await?;
-    let visible_vote = vote.as_ref().filter(|vote| app.allows(who, policies::action::ReadVote, &vote.resource(meeting)));
+    let visible_vote =
+        vote.as_ref().filter(|vote| app.allows(who, policies::action::ReadVote, &vote.resource(meeting)));
     let resolution = match &vote {
         Some(vote) => resolutions::store::of_vote(&app.db, &app.keys, vote.id).await?,
         None => None,
@@ -220,7 +228,8 @@ async fn item_view(
     let resolution =
         resolution.filter(|one| app.allows(who, policies::action::ReadResolution, &one.resource(meeting)));
     let of_item: Vec<_> = documents.iter().filter(|document| document.item == Some(item.id)).collect();
-    let may_vote = vote.is_none() && !of_item.is_empty() && app.allows(who, policies::action::OpenVote, &resource);
+    let may_vote =
+        vote.is_none() && !of_item.is_empty() && app.allows(who, policies::action::OpenVote, &resource);
     let may_upload = vote.is_none() && app.allows(who, policies::action::UploadDocument, &resource);
     Ok(ItemView {
         id: item.id,

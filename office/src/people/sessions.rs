@@ -115,7 +115,7 @@ pub async fn begin(db: &Db, new: NewSession<'_>, now: Timestamp) -> Result<(), S
     }
     let factors = factors.join(" ");
     tx.commit(now, Draft::act(Act::SessionOpened, Some(person), [("session", id), ("factors", factors)]))
-    .await?;
+        .await?;
     Ok(())
 }
 
@@ -191,7 +191,12 @@ pub async fn end(db: &Db, session: &Session, now: Timestamp) -> Result<(), Store
 /// # Errors
 ///
 /// * [`StoreError`].
-pub async fn refused(db: &Db, person: Option<PersonId>, step: &'static str, now: Timestamp) -> Result<(), StoreError> {
+pub async fn refused(
+    db: &Db,
+    person: Option<PersonId>,
+    step: &'static str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let tx = db.begin_system(SystemAct("refuse a sign-in")).await?;
     tx.commit(now, Draft::act(Act::SessionRefused, person, [("step", step.to_owned())])).await?;
     Ok(())

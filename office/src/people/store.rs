@@ -49,6 +49,7 @@ pub struct NewPerson {
 }
 
 /// What sign-in needs of an account.
+#[derive(Debug)]
 pub struct Credentials {
     /// Who.
     pub person: PersonId,
@@ -78,7 +79,7 @@ pub async fn create(db: &Db, keys: &Keys, people: Vec<NewPerson>, now: Timestamp
         let roles = person.roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(" ");
         sqlx::query(
             "insert into people (id, username, name_sealed, position_sealed, unit_sealed, roles, assists, epoch, \
-             password_sealed, totp_sealed, totp_last_step, token_label, key_label, certificate, card_certificate, \
+             password_sealed, totp_sealed, totp_last_step, token_label, key_label, certificate_sealed, card_certificate, \
              pin_failed, pin_locked_until, rank) \
              values ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, 0, $10, $11, $12, $13, 0, 0, $14)",
         )
@@ -93,13 +94,17 @@ pub async fn create(db: &Db, keys: &Keys, people: Vec<NewPerson>, now: Timestamp
         .bind(seal("totp", &person.totp_secret)?)
         .bind(person.token.as_str().to_owned())
         .bind(person.key.as_str().to_owned())
-        .bind(person.certificate.to_der().to_vec())
+        .bind(seal("certificate", person.certificate.to_der())?)
         .bind(person.card.map(|card| card.fingerprint().to_string()))
         .bind(person.rank)
         .execute(tx.connection().await?)
         .await?;
         let certificate = person.certificate.fingerprint();
-        entries.push(Draft::act(Act::KeyCreated, None, [("person", id), ("certificate", certificate.to_string())]));
+        entries.push(Draft::act(
+            Act::KeyCreated,
+            None,
+            [("person", id), ("certificate", certificate.to_string())],
+        ));
     }
     tx.commit_all(now, entries).await?;
     Ok(())
@@ -113,7 +118,7 @@ pub async fn create(db: &Db, keys: &Keys, people: Vec<NewPerson>, now: Timestamp
 pub async fn all(db: &Db, keys: &Keys) -> Result<Vec<Account>, StoreError> {
     let rows = sqlx::query(
         "select id, username, name_sealed, position_sealed, unit_sealed, roles, assists, token_label, key_label, \
-         certificate, card_certificate, rank from people",
+         certificate_sealed, card_certificate, rank from people",
     )
     .fetch_all(db.readers())
     .await?;
@@ -127,7 +132,10 @@ fn account(row: &sqlx::any::AnyRow, keys: &Keys) -> Result<Account, StoreError> 
         let sealed: Vec<u8> = row.try_get(format!("{name}_sealed").as_str())?;
         keys.columns().open_text(TABLE, &id, name, &sealed)
     };
-    let certificate: Option<Vec<u8>> = row.try_get("certificate")?;
+    let certificate = row
+        .try_get::<Option<Vec<u8>>, _>("certificate_sealed")?
+        .map(|sealed| keys.columns().open(TABLE, &id, "certificate", &sealed))
+        .transpose()?;
     let labels: (Option<String>, Option<String>) = (row.try_get("token_label")?, row.try_get("key_label")?);
     let signer = match (labels, certificate) {
         ((Some(token), Some(key)), Some(der)) => Some(Signer {
@@ -175,11 +183,12 @@ pub async fn credentials(db: &Db, keys: &Keys, username: &str) -> Result<Option<
 ///
 /// * [`StoreError`].
 pub async fn credentials_by_id(db: &Db, keys: &Keys, person: PersonId) -> Result<Credentials, StoreError> {
-    let row =
-        sqlx::query("select id, password_sealed, totp_sealed, totp_last_step, epoch from people where id = $1")
-            .bind(person.to_string())
-            .fetch_one(db.readers())
-            .await?;
+    let row = sqlx::query(
+        "select id, password_sealed, totp_sealed, totp_last_step, epoch from people where id = $1",
+    )
+    .bind(person.to_string())
+    .fetch_one(db.readers())
+    .await?;
     credentials_of(&row, keys)
 }
 

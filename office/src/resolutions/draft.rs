@@ -8,8 +8,8 @@ use cabinet::Id;
 use cabinet::id::ResolutionId;
 use cabinet::resolution::ResolutionState;
 use papers::write::{Anchor, Article, Letterhead, SignatureBlock, Typeset};
-use policies::action::DraftResolution;
 use policies::Permit;
+use policies::action::DraftResolution;
 use signing::pades::{self, Field, FieldKind, Rect};
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -107,9 +107,12 @@ fn content(
 ) -> papers::write::Resolution {
     let body = &app.body;
     let lines = |given: &Option<Vec<_>>, default: &[String]| {
-        given.as_ref().map_or_else(|| default.to_vec(), |lines: &Vec<crate::text::Line>| {
-            lines.iter().cloned().map(crate::text::Line::into_string).collect()
-        })
+        given.as_ref().map_or_else(
+            || default.to_vec(),
+            |lines: &Vec<crate::text::Line>| {
+                lines.iter().cloned().map(crate::text::Line::into_string).collect()
+            },
+        )
     };
     let articles = new.articles.as_ref().map_or_else(
         || default_articles(&body.name, item_title),
@@ -133,7 +136,10 @@ fn content(
             stamps: Vec::new(),
         },
         kind: "Nghị quyết".to_owned(),
-        subject: new.title.clone().map_or_else(|| format!("Về {}", lower_first(item_title)), |t| t.into_string()),
+        subject: new
+            .title
+            .clone()
+            .map_or_else(|| format!("Về {}", lower_first(item_title)), |t| t.into_string()),
         issuer: body.letterhead.clone(),
         bases: lines(&new.bases, &body.resolution_bases),
         preamble: Some(format!(
@@ -176,8 +182,9 @@ fn typeset(
     content: &papers::write::Resolution,
     now: cabinet::Timestamp,
 ) -> Result<(Vec<u8>, Anchors), Problem> {
-    let Typeset { pdf, anchors, .. } =
-        typesetter.resolution(content, now).map_err(|err| Problem::unusable("not-typeset", err.to_string()))?;
+    let Typeset { pdf, anchors, .. } = typesetter
+        .resolution(content, now)
+        .map_err(|err| Problem::unusable("not-typeset", err.to_string()))?;
     let mut fields = Vec::new();
     let mut sizes = BTreeMap::new();
     for (name, kind) in [
@@ -196,7 +203,10 @@ fn typeset(
     Ok((pdf, sizes))
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a page is far below 2^53 thousandths of a point, and `as` saturates")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a page is far below 2^53 thousandths of a point, and `as` saturates"
+)]
 #[expect(clippy::float_arithmetic, reason = "typesetting measures in fractions of points")]
 fn thousandths(anchor: &Anchor) -> [i64; 4] {
     [anchor.x, anchor.y, anchor.w, anchor.h].map(|points| (points * 1_000.0).round() as i64)

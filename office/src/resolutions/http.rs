@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
 use super::store::{self, Resolution};
 use super::{draft, seal, sign};
@@ -81,13 +80,13 @@ pub struct NewSeal {
 /// A Resolution.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ResolutionView {
-    #[schema(value_type = Uuid)]
+    #[schema(value_type = uuid::Uuid)]
     id: ResolutionId,
-    #[schema(value_type = Uuid)]
+    #[schema(value_type = uuid::Uuid)]
     vote: VoteId,
-    #[schema(value_type = Uuid)]
+    #[schema(value_type = uuid::Uuid)]
     meeting: String,
-    #[schema(value_type = Uuid)]
+    #[schema(value_type = uuid::Uuid)]
     item: String,
     state: &'static str,
     title: String,
@@ -95,7 +94,7 @@ pub struct ResolutionView {
     number: Option<String>,
     issued_on: Option<String>,
     /// The current revision, to be read under `/api/documents`.
-    #[schema(value_type = Uuid)]
+    #[schema(value_type = uuid::Uuid)]
     document: String,
     /// Its SHA-256.
     digest: String,
@@ -110,7 +109,7 @@ pub struct ResolutionView {
 
 /// Drafts the Resolution that an adopted vote leads to: typesets it and reserves its blanks.
 #[utoipa::path(post, path = "/api/votes/{vote}/resolution", operation_id = "draftResolution", tag = "resolutions",
-    params(("vote" = Uuid, Path)), request_body = NewResolution,
+    params(("vote" = uuid::Uuid, Path)), request_body = NewResolution,
     responses((status = 201, body = ResolutionView), (status = "4XX", body = Problem)))]
 async fn draft_resolution(
     State(app): State<App>,
@@ -130,7 +129,7 @@ async fn draft_resolution(
 
 /// A Resolution and how far it has come.
 #[utoipa::path(get, path = "/api/resolutions/{resolution}", operation_id = "getResolution", tag = "resolutions",
-    params(("resolution" = Uuid, Path)),
+    params(("resolution" = uuid::Uuid, Path)),
     responses((status = 200, body = ResolutionView), (status = "4XX", body = Problem)))]
 async fn get_resolution(
     State(app): State<App>,
@@ -144,7 +143,7 @@ async fn get_resolution(
 
 /// Signs the revision with the given digest as the authorised person.
 #[utoipa::path(post, path = "/api/resolutions/{resolution}/signature", operation_id = "signResolution",
-    tag = "resolutions", params(("resolution" = Uuid, Path), ("Idempotency-Key" = String, Header)),
+    tag = "resolutions", params(("resolution" = uuid::Uuid, Path), ("Idempotency-Key" = String, Header)),
     request_body = NewSignature,
     responses((status = 200, body = ResolutionView), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
 async fn sign_resolution(
@@ -167,7 +166,7 @@ async fn sign_resolution(
 
 /// Takes the next number, dates the Resolution and puts the organisation's signature and seal on it.
 #[utoipa::path(post, path = "/api/resolutions/{resolution}/seal", operation_id = "sealResolution",
-    tag = "resolutions", params(("resolution" = Uuid, Path), ("Idempotency-Key" = String, Header)),
+    tag = "resolutions", params(("resolution" = uuid::Uuid, Path), ("Idempotency-Key" = String, Header)),
     request_body = NewSeal,
     responses((status = 200, body = ResolutionView), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
 async fn seal_resolution(

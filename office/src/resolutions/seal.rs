@@ -5,10 +5,11 @@
 
 use audit::Act;
 use audit::acts::ResolutionSealed;
-use cabinet::resolution::{NumberAndSymbol, ResolutionState, place_and_date, register_year};
+use cabinet::resolution::{NumberAndSymbol, ResolutionState, register_year};
 use cabinet::{Digest, Timestamp};
-use policies::action::SealResolution;
+use papers::write::vietnamese_date;
 use policies::Permit;
+use policies::action::SealResolution;
 use signing::Certificate;
 use signing::pades::{self, Appearance, Fill, Lock, PadesError, Prepared, SignRequest};
 use signing::validation::{Coverage, Indication, Integrity, validate_pdf};
@@ -61,7 +62,8 @@ pub(super) async fn seal(
 
     let tx = app.begin(permit).await?;
     let subject = resolution.id.to_string();
-    let intention = Intention::declare(tx, Act::SealIntended, subject, who.id, prepared.digest(), now).await?;
+    let intention =
+        Intention::declare(tx, Act::SealIntended, subject, who.id, prepared.digest(), now).await?;
     let recorded = async {
         let raw = app.keys.sign_as_organisation(prepared.digest()).await?;
         let pdf = tokio::task::spawn_blocking(move || prepared.embed(raw.as_bytes()))
@@ -88,10 +90,15 @@ fn check_signed(
 ) -> Result<(), Problem> {
     let refuse = |why: &str| {
         tracing::error!(resolution.id = %resolution.id, why, "the organisation's key was asked to seal what is not properly signed");
-        Problem::conflict("not-properly-signed", "this revision does not bear the authorised person's valid signature")
+        Problem::conflict(
+            "not-properly-signed",
+            "this revision does not bear the authorised person's valid signature",
+        )
     };
-    let expected: Option<Certificate> =
-        app.directory.account(resolution.signer).and_then(|account| Some(account.signer.as_ref()?.certificate.clone()));
+    let expected: Option<Certificate> = app
+        .directory
+        .account(resolution.signer)
+        .and_then(|account| Some(account.signer.as_ref()?.certificate.clone()));
     let expected = expected.ok_or_else(|| refuse("the signer has no certificate"))?;
     if Digest::of(paper) != recorded {
         return Err(refuse("the stored paper is not the recorded one"));
@@ -104,7 +111,11 @@ fn check_signed(
         && signature.coverage == Coverage::Whole
         && signature.indication == Indication::TotalPassed
         && signature.certificate.as_ref() == Some(&expected);
-    if is_good { Ok(()) } else { Err(refuse("the signature is not whole, valid and the authorised person's")) }
+    if is_good {
+        Ok(())
+    } else {
+        Err(refuse("the signature is not whole, valid and the authorised person's"))
+    }
 }
 
 async fn prepare(
@@ -123,14 +134,10 @@ async fn prepare(
         blank.map(|blank| (points(blank.w), points(blank.h))).ok_or_else(|| Problem::internal(&"no blank"))
     };
     let ((number_w, number_h), (date_w, date_h)) = (size(NUMBER)?, size(DATE)?);
-    let (digits, date_words) = (format!("{:02}", number.number), place_and_date(&app.body.place, now));
+    let (digits, date_words) = (format!("{:02}", number.number), vietnamese_date(now.in_vietnam().date()));
     let text = number.text.clone();
-    let mut request = SignRequest::new(
-        SEAL,
-        app.keys.organisation_certificate().clone(),
-        app.keys.chain().to_vec(),
-        now,
-    );
+    let mut request =
+        SignRequest::new(SEAL, app.keys.organisation_certificate().clone(), app.keys.chain().to_vec(), now);
     request.location = Some(app.body.place.clone());
     request.lock = Lock::AllFields;
     tokio::task::spawn_blocking(move || {
@@ -142,8 +149,16 @@ async fn prepare(
         let build = || -> Result<Prepared, PadesError> {
             request.appearance = Some(Appearance::image_png(&seal_image)?);
             request.fills = vec![
-                Fill { field: NUMBER.to_owned(), value: text, appearance: Some(Appearance::pdf_page(&number_pdf)?) },
-                Fill { field: DATE.to_owned(), value: date_words, appearance: Some(Appearance::pdf_page(&date_pdf)?) },
+                Fill {
+                    field: NUMBER.to_owned(),
+                    value: text,
+                    appearance: Some(Appearance::pdf_page(&number_pdf)?),
+                },
+                Fill {
+                    field: DATE.to_owned(),
+                    value: date_words,
+                    appearance: Some(Appearance::pdf_page(&date_pdf)?),
+                },
             ];
             pades::prepare(&paper, &request)
         };

@@ -3,8 +3,8 @@
 use audit::Act;
 use audit::acts::ResolutionSigned;
 use cabinet::Digest;
-use policies::action::SignResolution;
 use policies::Permit;
+use policies::action::SignResolution;
 use signing::pades::{self, Appearance, DocMdp, SignRequest};
 use zeroize::Zeroizing;
 
@@ -39,9 +39,13 @@ pub(super) async fn sign(
     app.keys.check_clock()?;
     let now = app.now();
     let paper = app.blobs.read(&app.db, &app.keys, document.paper_blob).await?;
-    let image = tokio::fs::read(app.body.signature_images.join(format!("{}.png", app.directory.person(who.id).username)))
-        .await
-        .map_err(|err| Problem::conflict("no-signature-image", format!("the signer's image is missing: {err}")))?;
+    let image = tokio::fs::read(
+        app.body.signature_images.join(format!("{}.png", app.directory.person(who.id).username)),
+    )
+    .await
+    .map_err(|err| {
+        Problem::conflict("no-signature-image", format!("the signer's image is missing: {err}"))
+    })?;
     let mut request = SignRequest::new(SIGNATURE, signer.certificate.clone(), app.keys.chain().to_vec(), now);
     request.certify = Some(DocMdp::FillAndSign);
     request.location = Some(app.body.place.clone());
@@ -55,7 +59,8 @@ pub(super) async fn sign(
 
     let tx = app.begin(permit).await?;
     let subject = resolution.id.to_string();
-    let intention = Intention::declare(tx, Act::ResolutionIntended, subject, who.id, prepared.digest(), now).await?;
+    let intention =
+        Intention::declare(tx, Act::ResolutionIntended, subject, who.id, prepared.digest(), now).await?;
     let recorded = async {
         let raw = app.keys.sign_as(&signer, pin, prepared.digest()).await?;
         let signed = tokio::task::spawn_blocking(move || prepared.embed(raw.as_bytes()))

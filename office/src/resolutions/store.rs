@@ -126,8 +126,10 @@ fn resolution(row: &AnyRow, keys: &Keys) -> Result<Resolution, StoreError> {
     let time = |name: &str| -> Result<_, sqlx::Error> {
         Ok(row.try_get::<Option<i64>, _>(name)?.map(Timestamp::from_micros))
     };
-    let title = keys.columns().open_text("resolutions", &id, "title", &row.try_get::<Vec<u8>, _>("title_sealed")?)?;
-    let anchors = keys.columns().open("resolutions", &id, "anchors", &row.try_get::<Vec<u8>, _>("anchors_sealed")?)?;
+    let title =
+        keys.columns().open_text("resolutions", &id, "title", &row.try_get::<Vec<u8>, _>("title_sealed")?)?;
+    let anchors =
+        keys.columns().open("resolutions", &id, "anchors", &row.try_get::<Vec<u8>, _>("anchors_sealed")?)?;
     Ok(Resolution {
         id: parse(&id)?,
         version: row.try_get("version")?,
@@ -137,7 +139,11 @@ fn resolution(row: &AnyRow, keys: &Keys) -> Result<Resolution, StoreError> {
         state: parse(&text("state")?)?,
         title,
         document: parse(&text("document")?)?,
-        signed_document: row.try_get::<Option<String>, _>("signed_document")?.as_deref().map(parse).transpose()?,
+        signed_document: row
+            .try_get::<Option<String>, _>("signed_document")?
+            .as_deref()
+            .map(parse)
+            .transpose()?,
         anchors: canonical::from_bytes(&anchors).map_err(|err| StoreError::Corrupt(err.to_string()))?,
         signer: parse(&text("signer")?)?,
         signed_at: time("signed_at")?,
@@ -250,11 +256,13 @@ pub async fn next_number(db: &Db, year: i32, series: &str) -> Result<u32, StoreE
 ///
 /// * [`StoreError::Conflict`]: another document took it meanwhile; nothing was taken.
 pub async fn take_number(tx: &mut Tx, year: i32, series: &str, number: u32) -> Result<(), StoreError> {
-    sqlx::query("insert into register (year, series, last) values ($1, $2, 0) on conflict (year, series) do nothing")
-        .bind(i64::from(year))
-        .bind(series.to_owned())
-        .execute(tx.connection().await?)
-        .await?;
+    sqlx::query(
+        "insert into register (year, series, last) values ($1, $2, 0) on conflict (year, series) do nothing",
+    )
+    .bind(i64::from(year))
+    .bind(series.to_owned())
+    .execute(tx.connection().await?)
+    .await?;
     let done = sqlx::query("update register set last = $1 where year = $2 and series = $3 and last = $1 - 1")
         .bind(i64::from(number))
         .bind(i64::from(year))

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
 use super::{RESOLUTIONS, item_term, meeting_term};
 use crate::app::{App, SignedIn};
@@ -51,11 +50,11 @@ pub struct Found {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct HitView {
     document: String,
-    #[schema(value_type = Uuid)]
+    #[schema(value_type = uuid::Uuid)]
     meeting: String,
-    #[schema(value_type = Option<Uuid>)]
+    #[schema(value_type = Option<uuid::Uuid>)]
     item: Option<String>,
-    #[schema(value_type = Option<Uuid>)]
+    #[schema(value_type = Option<uuid::Uuid>)]
     resolution: Option<String>,
     title: String,
     kind: String,
@@ -92,7 +91,7 @@ async fn search_papers(
     let mut hits = Vec::new();
     let mut n_hidden: usize = 0;
     for hit in results.hits {
-        let page = usize::try_from(hit.page).unwrap_or(0);
+        let page = usize::try_from(hit.page).unwrap_or(1);
         match view(&app, &who, &hit.id, page, &what.q).await? {
             Some(view) => hits.push(view),
             // The terms said yes and the policy says no: the policy decides, and the count follows it.
@@ -139,7 +138,7 @@ async fn view(
         return Ok(None);
     }
     let words = dossiers::http::words(app, &document).await?;
-    let text = words.get(page).map(papers::read::PageWords::text).unwrap_or_default();
+    let text = words.get(page.saturating_sub(1)).map(papers::read::PageWords::text).unwrap_or_default();
     let snippet = search::snippet(&text, query, SNIPPET_CHARS)
         .into_iter()
         .map(|piece| PieceView { text: piece.text, hit: piece.hit })
@@ -151,7 +150,7 @@ async fn view(
         resolution: document.resolution.map(|id| id.to_string()),
         title: document.title,
         kind: document.kind,
-        page: page.saturating_add(1),
+        page,
         snippet,
     }))
 }

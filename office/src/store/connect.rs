@@ -96,6 +96,8 @@ async fn make_durable(engine: Engine, connection: &mut AnyConnection) -> Result<
 /// Brings the tables up to date; refuses a database that is newer than this program.
 pub(super) async fn migrate(connection: &mut AnyConnection) -> Result<(), StoreError> {
     sqlx::migrate!().run(connection).await.map_err(|err| {
-        StoreError::Unavailable(format!("the tables cannot be brought up to date: {err}; use the program version that wrote them"))
+        StoreError::Unavailable(format!(
+            "the tables cannot be brought up to date: {err}; use the program version that wrote them"
+        ))
     })
 }

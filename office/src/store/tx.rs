@@ -10,8 +10,8 @@ use sqlx::{AnyConnection, Row as _};
 use tokio::sync::OwnedMutexGuard;
 
 use super::writer::Writer;
-use crate::entries::Draft;
 use super::{Db, StoreError};
+use crate::entries::Draft;
 
 /// Why the appliance itself writes, without a person's permit. Private to `office`: handlers cannot make one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -43,7 +43,12 @@ impl Db {
     ///
     /// * [`StoreError::Conflict`]: one of these changed; load again and ask again.
     /// * [`StoreError::Unavailable`]: nothing was begun.
-    pub async fn begin<A>(&self, permit: &Permit<A>, bundle: Digest, now: Timestamp) -> Result<Tx, StoreError> {
+    pub async fn begin<A>(
+        &self,
+        permit: &Permit<A>,
+        bundle: Digest,
+        now: Timestamp,
+    ) -> Result<Tx, StoreError> {
         if permit.bundle() != bundle || permit.expires() <= now {
             return Err(StoreError::Conflict);
         }
@@ -141,12 +146,11 @@ impl Tx {
     /// # Errors
     ///
     /// * [`StoreError::Unavailable`]: nothing was recorded.
-    pub async fn commit(
-        self,
-        now: Timestamp,
-        draft: Draft,
-    ) -> Result<Receipt, StoreError> {
-        self.commit_all(now, vec![draft]).await?.pop().ok_or_else(|| StoreError::Corrupt("no entry".to_owned()))
+    pub async fn commit(self, now: Timestamp, draft: Draft) -> Result<Receipt, StoreError> {
+        self.commit_all(now, vec![draft])
+            .await?
+            .pop()
+            .ok_or_else(|| StoreError::Corrupt("no entry".to_owned()))
     }
 
     /// As [`Tx::commit`], with several entries for one act.
@@ -154,7 +158,11 @@ impl Tx {
     /// # Errors
     ///
     /// * [`StoreError::Unavailable`]: nothing was recorded.
-    pub async fn commit_all(mut self, now: Timestamp, drafts: Vec<Draft>) -> Result<Vec<Receipt>, StoreError> {
+    pub async fn commit_all(
+        mut self,
+        now: Timestamp,
+        drafts: Vec<Draft>,
+    ) -> Result<Vec<Receipt>, StoreError> {
         let mut receipts = Vec::new();
         for draft in drafts {
             receipts.push(self.append(now, draft).await?);
@@ -162,9 +170,7 @@ impl Tx {
         let committed = self.writer.release().await?;
         self.db.0.waiting.notify_one();
         drop(self);
-        committed
-            .await
-            .unwrap_or_else(|_| Err(StoreError::Unavailable("the writer stopped".to_owned())))?;
+        committed.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the writer stopped".to_owned())))?;
         Ok(receipts)
     }
 

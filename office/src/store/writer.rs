@@ -3,8 +3,8 @@
 use sqlx::{AnyConnection, Executor as _};
 use tokio::sync::oneshot;
 
-use super::connect::{self, Engine};
 use super::StoreError;
+use super::connect::{self, Engine};
 
 /// The writing connection and what is under way on it.
 #[derive(Debug)]
@@ -62,9 +62,7 @@ impl Writer {
     }
 
     /// Ends the act's savepoint well; the receiver hears when its commit has returned.
-    pub(super) async fn release(
-        &mut self,
-    ) -> Result<oneshot::Receiver<Result<(), StoreError>>, StoreError> {
+    pub(super) async fn release(&mut self) -> Result<oneshot::Receiver<Result<(), StoreError>>, StoreError> {
         self.connection().await?.execute("release savepoint act").await?;
         self.abandoned = false;
         let (sender, receiver) = oneshot::channel();

@@ -5,8 +5,8 @@ use audit::acts::BallotCast;
 use cabinet::statement::{BallotStatement, Nonce};
 use cabinet::vote::{Choice, Open};
 use cabinet::{Digest, Id, Refusal, Timestamp, canonical};
-use policies::action::CastBallot;
 use policies::Permit;
+use policies::action::CastBallot;
 use serde::{Deserialize, Serialize};
 use signing::{Signed, cades};
 use time::OffsetDateTime;
@@ -202,7 +202,12 @@ async fn record(
 /// # Errors
 ///
 /// 503.
-pub async fn receipt_of(app: &App, who: &SignedIn, vote: &Vote, entry: &str) -> Result<Option<Receipt>, Problem> {
+pub async fn receipt_of(
+    app: &App,
+    who: &SignedIn,
+    vote: &Vote,
+    entry: &str,
+) -> Result<Option<Receipt>, Problem> {
     for ballot in store::ballots_of(&app.db, &app.keys, vote.id, who.id).await? {
         if ballot.entry.to_string() == entry {
             return Ok(Some(receipt(app, &ballot).await?));

@@ -8,7 +8,6 @@ use axum::response::{IntoResponse as _, Response};
 use cabinet::id::{EntryId, VoteId};
 use cabinet::resolution::ResolutionState;
 use policies::action::ReadEvidence;
-use uuid::Uuid;
 
 use super::store::{self, Vote};
 use crate::app::{App, SignedIn};
@@ -23,7 +22,7 @@ use crate::{dossiers, resolutions};
 /// The evidence of a closed vote: papers' digests, all ballots with certificates, outcome, Resolution, log entries
 /// with proofs. `ecabinet-audit verify` checks it without this server.
 #[utoipa::path(get, path = "/api/votes/{vote}/evidence", operation_id = "evidenceBundle", tag = "votes",
-    params(("vote" = Uuid, Path)),
+    params(("vote" = uuid::Uuid, Path)),
     responses((status = 200, content_type = "application/json", body = Vec<u8>), (status = "4XX", body = Problem)))]
 pub async fn evidence_bundle(
     State(app): State<App>,
@@ -49,7 +48,8 @@ async fn bundle(app: &App, vote: &Vote) -> Result<Bundle, Problem> {
     let ballots = ballots
         .into_iter()
         .map(|ballot| {
-            let statement = String::from_utf8(ballot.statement_bytes).map_err(|err| Problem::internal(&err))?;
+            let statement =
+                String::from_utf8(ballot.statement_bytes).map_err(|err| Problem::internal(&err))?;
             Ok(BallotPart { cms: Blob(ballot.signature), entry: ballot.entry, statement })
         })
         .collect::<Result<Vec<_>, Problem>>()?;
@@ -74,7 +74,9 @@ async fn bundle(app: &App, vote: &Vote) -> Result<Bundle, Problem> {
 }
 
 async fn resolution(app: &App, vote: &Vote) -> Result<Option<ResolutionPart>, Problem> {
-    let Some(resolution) = resolutions::store::of_vote(&app.db, &app.keys, vote.id).await? else { return Ok(None) };
+    let Some(resolution) = resolutions::store::of_vote(&app.db, &app.keys, vote.id).await? else {
+        return Ok(None);
+    };
     let (ResolutionState::Sealed, Some(number)) = (resolution.state, resolution.number_text()) else {
         return Ok(None);
     };
@@ -112,7 +114,9 @@ impl From<LogError> for Problem {
         match err {
             LogError::Store(err) => err.into(),
             LogError::Keys(err) => err.into(),
-            LogError::Lagging => Self::unavailable("log-lagging", "the log's head is on its way; try again", 1),
+            LogError::Lagging => {
+                Self::unavailable("log-lagging", "the log's head is on its way; try again", 1)
+            }
             LogError::Contradicted(_) | LogError::Tiles(_) => Self::internal(&err),
         }
     }

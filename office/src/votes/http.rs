@@ -16,9 +16,9 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::cast::{self, Receipt};
+use super::evidence;
 use super::store::{self, Vote};
 use super::view::{self, PreparedView, VoteView};
-use super::evidence;
 use crate::app::{App, SignedIn};
 use crate::dossiers;
 use crate::entries::Draft;
@@ -88,7 +88,8 @@ impl Activation {
     ///
     /// 422 `pin-malformed`: nothing was asked of the token.
     pub fn into_pin(self) -> Result<hsm::Pin, Problem> {
-        hsm::Pin::take(self.pin.into_inner()).map_err(|err| Problem::unusable("pin-malformed", err.to_string()))
+        hsm::Pin::take(self.pin.into_inner())
+            .map_err(|err| Problem::unusable("pin-malformed", err.to_string()))
     }
 }
 
@@ -158,7 +159,10 @@ async fn freeze(
         })
     });
     let members = members.collect::<Option<Vec<_>>>().ok_or_else(|| {
-        Problem::conflict("no-signing-key", "a member on the roll has no signing key: enrol it, or correct the roll")
+        Problem::conflict(
+            "no-signing-key",
+            "a member on the roll has no signing key: enrol it, or correct the roll",
+        )
     })?;
     Ok(VoteStatement {
         at: app.now().iso_vietnam(),

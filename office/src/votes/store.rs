@@ -100,7 +100,9 @@ impl Vote {
             sitting: meeting.sitting(),
             roll: self.frozen.roll.members.iter().map(|member| member.id).collect(),
             state: match &self.outcome {
-                Some(outcome) if !self.is_open() => policies::resource::VoteState::Closed { adopted: outcome.adopted },
+                Some(outcome) if !self.is_open() => {
+                    policies::resource::VoteState::Closed { adopted: outcome.adopted }
+                }
                 _ => policies::resource::VoteState::Open,
             },
         }
@@ -141,7 +143,8 @@ pub async fn of_item(db: &Db, keys: &Keys, item: AgendaItemId) -> Result<Option<
 
 fn vote(row: &AnyRow, keys: &Keys) -> Result<Vote, StoreError> {
     let id: String = row.try_get("id")?;
-    let frozen = keys.columns().open("votes", &id, "statement", &row.try_get::<Vec<u8>, _>("statement_sealed")?)?;
+    let frozen =
+        keys.columns().open("votes", &id, "statement", &row.try_get::<Vec<u8>, _>("statement_sealed")?)?;
     let outcome = row
         .try_get::<Option<Vec<u8>>, _>("outcome_sealed")?
         .map(|sealed| keys.columns().open("votes", &id, "outcome", &sealed))
@@ -218,7 +221,12 @@ pub async fn n_cast_in(tx: &mut Tx, vote: VoteId) -> Result<i64, StoreError> {
 /// # Errors
 ///
 /// * [`StoreError`].
-pub async fn ballots_of(db: &Db, keys: &Keys, vote: VoteId, member: PersonId) -> Result<Vec<Ballot>, StoreError> {
+pub async fn ballots_of(
+    db: &Db,
+    keys: &Keys,
+    vote: VoteId,
+    member: PersonId,
+) -> Result<Vec<Ballot>, StoreError> {
     let rows = sqlx::query(
         "select id, statement_sealed, signature_sealed, entry, cast_at from ballots \
          where vote = $1 and member = $2 order by version",
@@ -305,7 +313,12 @@ fn ballot(row: &AnyRow, keys: &Keys) -> Result<Ballot, StoreError> {
 /// # Errors
 ///
 /// * [`StoreError::Unavailable`]: also when the item has a vote already.
-pub async fn insert(tx: &mut Tx, keys: &Keys, frozen: &VoteStatement, now: Timestamp) -> Result<(), StoreError> {
+pub async fn insert(
+    tx: &mut Tx,
+    keys: &Keys,
+    frozen: &VoteStatement,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let id = frozen.vote.to_string();
     tx.new_resource(&id, "vote").await?;
     sqlx::query(

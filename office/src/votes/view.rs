@@ -5,7 +5,6 @@ use cabinet::statement::{BallotStatement, PaperDigest};
 use cabinet::vote::{Choice, DecidedBy, Outcome};
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::cast::{self, Receipt};
 use super::store::{self, Ballot, Vote};
@@ -18,11 +17,11 @@ use crate::resolutions;
 /// A vote.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct VoteView {
-    #[schema(value_type = Uuid)]
+    #[schema(value_type = uuid::Uuid)]
     id: VoteId,
-    #[schema(value_type = Uuid)]
+    #[schema(value_type = uuid::Uuid)]
     item: AgendaItemId,
-    #[schema(value_type = Uuid)]
+    #[schema(value_type = uuid::Uuid)]
     meeting: MeetingId,
     state: &'static str,
     question: String,
