@@ -57,7 +57,7 @@ impl FromStr for Digest {
             return Err(NotADigest);
         }
         let mut bytes = [0; 32];
-        hex::decode_to_slice(text, &mut bytes).map_err(|_| NotADigest)?;
+        hex::decode_to_slice(text, &mut bytes).map_err(|_cause| NotADigest)?;
         Ok(Self(bytes))
     }
 }

@@ -118,7 +118,7 @@ impl<K> FromStr for Id<K> {
     type Err = NotAnId;
 
     fn from_str(text: &str) -> Result<Self, NotAnId> {
-        let uuid = Uuid::try_parse(text).map_err(|_| NotAnId)?;
+        let uuid = Uuid::try_parse(text).map_err(|_cause| NotAnId)?;
         // One spelling only: ids are compared as text in SQL and in policies.
         if uuid.hyphenated().to_string() == text { Ok(Self::from_uuid(uuid)) } else { Err(NotAnId) }
     }

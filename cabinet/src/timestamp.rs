@@ -11,7 +11,7 @@ use time::{OffsetDateTime, UtcOffset};
 #[serde(transparent)]
 pub struct Timestamp(i64);
 
-/// Vietnam's time zone, Asia/Ho_Chi_Minh: seven hours ahead of UTC, without summer time.
+/// Vietnam's time zone, `Asia/Ho_Chi_Minh`: seven hours ahead of UTC, without summer time.
 pub const VIETNAM: UtcOffset = match UtcOffset::from_hms(7, 0, 0) {
     Ok(offset) => offset,
     Err(_) => UtcOffset::UTC,

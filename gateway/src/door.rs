@@ -155,6 +155,7 @@ async fn measure(State(metrics): State<Metrics>, request: Request, next: Next) -
     response
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the layer's signature")]
 fn on_panic(panic: Box<dyn std::any::Any + Send>) -> Response {
     let what = panic
         .downcast_ref::<String>()

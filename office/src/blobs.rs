@@ -60,7 +60,8 @@ impl Blobs {
     /// * [`BlobError::Unavailable`]: the folder is not there.
     pub fn local(folder: &Path) -> Result<Self, BlobError> {
         std::fs::create_dir_all(folder).map_err(|err| BlobError::Unavailable(err.to_string()))?;
-        let store = LocalFileSystem::new_with_prefix(folder).map_err(unavailable)?.with_fsync(true);
+        let store =
+            LocalFileSystem::new_with_prefix(folder).map_err(|err| unavailable(&err))?.with_fsync(true);
         Ok(Self { store: Arc::new(store) })
     }
 
@@ -88,7 +89,10 @@ impl Blobs {
             .map_err(|err| BlobError::Corrupt(err.to_string()))??;
         let sealed_len = i64::try_from(sealed.len()).unwrap_or(i64::MAX);
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        self.store.put_opts(&path(id), PutPayload::from(sealed), options).await.map_err(unavailable)?;
+        self.store
+            .put_opts(&path(id), PutPayload::from(sealed), options)
+            .await
+            .map_err(|err| unavailable(&err))?;
         Ok(Written { id, purpose, data_key, wrapped, kek, sealed_len })
     }
 
@@ -108,8 +112,14 @@ impl Blobs {
         let data_key =
             Uuid::parse_str(&text("data_key")?).map_err(|err| BlobError::Corrupt(err.to_string()))?;
         let key = keys.unwrap(wrapped, aad(&text("purpose")?, id, &text("kek")?)).await?;
-        let sealed =
-            self.store.get(&path(id)).await.map_err(unavailable)?.bytes().await.map_err(unavailable)?;
+        let sealed = self
+            .store
+            .get(&path(id))
+            .await
+            .map_err(|err| unavailable(&err))?
+            .bytes()
+            .await
+            .map_err(|err| unavailable(&err))?;
         tokio::task::spawn_blocking(move || open(&key, id, data_key, &sealed))
             .await
             .map_err(|err| BlobError::Corrupt(err.to_string()))?
@@ -130,7 +140,7 @@ impl Blobs {
             let id = Uuid::parse_str(&id).map_err(|err| BlobError::Corrupt(err.to_string()))?;
             match self.store.delete(&path(id)).await {
                 Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(err) => return Err(unavailable(err)),
+                Err(err) => return Err(unavailable(&err)),
             }
         }
         let mut tx = db.begin_system(SystemAct("forget staged objects")).await?;
@@ -214,6 +224,6 @@ fn path(id: Uuid) -> ObjectPath {
     ObjectPath::from(id.to_string())
 }
 
-fn unavailable(err: object_store::Error) -> BlobError {
+fn unavailable(err: &object_store::Error) -> BlobError {
     BlobError::Unavailable(err.to_string())
 }

@@ -133,7 +133,7 @@ impl Log {
             .map_err(|err| LogError::Contradicted(err.to_string()))?;
         let raw = inner.keys.sign_as_log(checkpoint.text().into_bytes()).await?;
         let raw = <&[u8; 64]>::try_from(raw.as_bytes())
-            .map_err(|_| KeysError::Invalid("an Ed25519 signature has 64 bytes".to_owned()))?;
+            .map_err(|_cause| KeysError::Invalid("an Ed25519 signature has 64 bytes".to_owned()))?;
         let head = SignedCheckpoint::embed(checkpoint, &inner.key, raw)
             .map_err(|err| KeysError::Invalid(err.to_string()))?;
         self.keep(&head).await?;
@@ -215,7 +215,7 @@ impl Log {
                 }
             }
         };
-        tokio::time::timeout(Duration::from_secs(SETTLE_S), wait).await.map_err(|_| LogError::Lagging)?
+        tokio::time::timeout(Duration::from_secs(SETTLE_S), wait).await.map_err(|_cause| LogError::Lagging)?
     }
 
     /// The newest head, and the proof of each of `entries` under it.
@@ -325,7 +325,7 @@ pub async fn entries_about(
 }
 
 fn digest(bytes: Vec<u8>) -> Result<Digest, StoreError> {
-    let bytes =
-        <[u8; 32]>::try_from(bytes).map_err(|_| StoreError::Corrupt("a leaf has 32 bytes".to_owned()))?;
+    let bytes = <[u8; 32]>::try_from(bytes)
+        .map_err(|_cause| StoreError::Corrupt("a leaf has 32 bytes".to_owned()))?;
     Ok(Digest::from_bytes(bytes))
 }

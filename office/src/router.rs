@@ -55,7 +55,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(entries::http::routes())
 }
 
-/// The service, and its OpenAPI description as JSON.
+/// The service, and its `OpenAPI` description as JSON.
 ///
 /// # Errors
 ///

@@ -5,6 +5,8 @@
 //! Invariant: nothing is answered before the commit that holds it has returned.
 
 mod connect;
+#[cfg(test)]
+mod tests;
 mod tx;
 mod writer;
 
@@ -40,6 +42,10 @@ pub enum StoreError {
 }
 
 impl From<sqlx::Error> for StoreError {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the foreign enum is open; what is unknown means try again"
+    )]
     fn from(err: sqlx::Error) -> Self {
         match err {
             sqlx::Error::RowNotFound => Self::NotFound,

@@ -101,6 +101,20 @@ impl Paragraph {
     }
 }
 
+/// The text with its first letter small, for the middle of a sentence.
+#[must_use]
+pub fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}
+
+/// The text with its first letter capital.
+#[must_use]
+pub fn upper_first(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
 /// Reads an ISO 8601 time with its offset.
 ///
 /// # Errors

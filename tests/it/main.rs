@@ -2,5 +2,7 @@
 
 mod bad_input;
 mod crash;
+mod durable;
+mod floors;
 mod session;
 mod stage;

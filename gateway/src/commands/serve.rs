@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use axum::Router;
@@ -117,7 +118,7 @@ impl Appliance {
             (listen.admin, &closed, Listener::Admin, &self.router),
             (listen.metrics, &open, Listener::Admin, &metrics),
         ] {
-            let bound = Bound::bind(address, tls.clone(), listener, router.clone())
+            let bound = Bound::bind(address, Arc::clone(tls), listener, router.clone())
                 .await
                 .with_context(|| format!("binding {address}: choose another address in [listen]"))?;
             tokio::spawn(bound.serve(config.limits.clone(), slots.clone()));

@@ -93,7 +93,7 @@ fn hash_all(made: &[Made]) -> anyhow::Result<Hashes> {
     std::thread::scope(|scope| {
         let other = scope.spawn(|| hash(second));
         let mut hashes = hash(first)?;
-        hashes.extend(other.join().map_err(|_| anyhow::anyhow!("hashing passwords stopped"))??);
+        hashes.extend(other.join().map_err(|_cause| anyhow::anyhow!("hashing passwords stopped"))??);
         Ok(hashes)
     })
 }

@@ -1,5 +1,7 @@
 //! Papers over HTTP.
 
+#![expect(unused_qualifications, reason = "the API's description macro writes whole paths")]
+
 use audit::acts::DocumentUploaded;
 use axum::body::Body;
 use axum::extract::State;

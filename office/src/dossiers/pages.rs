@@ -78,7 +78,7 @@ impl From<ParserError> for DrawError {
             ParserError::Refused(Refused::Unreadable) => {
                 Problem::unusable("pdf-unreadable", "this page cannot be drawn; download the paper instead")
             }
-            other => {
+            other @ (ParserError::Refused(_) | ParserError::GaveUp | ParserError::Unavailable(_)) => {
                 tracing::error!(%other, "page not drawn");
                 Problem::unavailable("parser-unavailable", "the page could not be drawn; try again", 2)
             }

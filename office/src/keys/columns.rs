@@ -29,7 +29,7 @@ impl Columns {
     /// Unwraps the column key in the token; a new installation draws it there and keeps the wrap.
     pub(super) async fn unwrap(pool: &Pool, kek: &KeyLabel, db: &Db) -> Result<Self, KeysError> {
         let aad = wrap_aad("column-key", SETTING.as_bytes(), 1, kek.as_str(), EPOCH);
-        let stored = stored(db).await.map_err(store)?;
+        let stored = stored(db).await.map_err(|err| store(&err))?;
         let (pool, kek) = (pool.clone(), kek.clone());
         let key = if let Some(wrapped) = stored {
             blocking(move || Ok(pool.unwrap(&kek, &Wrapped::parse(&wrapped)?, &aad)?)).await?
@@ -40,7 +40,7 @@ impl Columns {
                 Ok((key, wrapped.as_bytes().to_vec()))
             })
             .await?;
-            keep(db, wrapped).await.map_err(store)?;
+            keep(db, wrapped).await.map_err(|err| store(&err))?;
             key
         };
         let key = ColumnKey::new(&key, EPOCH).map_err(|err| KeysError::Invalid(err.to_string()))?;
@@ -110,6 +110,6 @@ async fn keep(db: &Db, wrapped: Vec<u8>) -> Result<(), StoreError> {
     tx.commit_unlogged(SystemAct("keep the column key")).await
 }
 
-fn store(err: StoreError) -> KeysError {
+fn store(err: &StoreError) -> KeysError {
     KeysError::Invalid(format!("the column key: {err}"))
 }

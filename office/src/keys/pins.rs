@@ -66,23 +66,23 @@ async fn wrong_so_far(db: &Db, person: PersonId) -> Result<u32, KeysError> {
         .fetch_one(db.readers())
         .await
         .and_then(|row| row.try_get("pin_failed"))
-        .map_err(|err| store(err.into()))?;
+        .map_err(|err| store(&err.into()))?;
     Ok(u32::try_from(n).unwrap_or(u32::MAX))
 }
 
 async fn count(db: &Db, person: PersonId, n_wrong: u32) -> Result<(), KeysError> {
-    let mut tx = db.begin_system(SystemAct("count a wrong PIN")).await.map_err(store)?;
-    set(&mut tx, person, n_wrong).await.map_err(store)?;
+    let mut tx = db.begin_system(SystemAct("count a wrong PIN")).await.map_err(|err| store(&err))?;
+    set(&mut tx, person, n_wrong).await.map_err(|err| store(&err))?;
     tx.commit(Clock.now(), Draft::act(Act::PinFailed, Some(person), [("n_wrong", n_wrong.to_string())]))
         .await
-        .map_err(store)?;
+        .map_err(|err| store(&err))?;
     Ok(())
 }
 
 async fn reset(db: &Db, person: PersonId) -> Result<(), KeysError> {
-    let mut tx = db.begin_system(SystemAct("forget wrong PINs")).await.map_err(store)?;
-    set(&mut tx, person, 0).await.map_err(store)?;
-    tx.commit_unlogged(SystemAct("forget wrong PINs")).await.map_err(store)
+    let mut tx = db.begin_system(SystemAct("forget wrong PINs")).await.map_err(|err| store(&err))?;
+    set(&mut tx, person, 0).await.map_err(|err| store(&err))?;
+    tx.commit_unlogged(SystemAct("forget wrong PINs")).await.map_err(|err| store(&err))
 }
 
 async fn set(tx: &mut crate::store::Tx, person: PersonId, n_wrong: u32) -> Result<(), StoreError> {
@@ -94,6 +94,6 @@ async fn set(tx: &mut crate::store::Tx, person: PersonId, n_wrong: u32) -> Resul
     Ok(())
 }
 
-fn store(err: StoreError) -> KeysError {
+fn store(err: &StoreError) -> KeysError {
     KeysError::Token(TokenError::Device { call: "counting PINs", code: err.to_string() })
 }

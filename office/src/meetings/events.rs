@@ -23,6 +23,10 @@ use crate::people::sessions;
 const KEEP_ALIVE_S: u64 = 15;
 
 /// Streams what changes in a meeting. Send `Last-Event-ID` to get what was missed.
+///
+/// # Errors
+///
+/// 404, 400 for an id that is no number, 503.
 #[utoipa::path(get, path = "/api/meetings/{meeting}/events", operation_id = "meetingEvents", tag = "meetings",
     params(("meeting" = uuid::Uuid, Path), ("Last-Event-ID" = Option<i64>, Header)),
     responses((status = 200, content_type = "text/event-stream", body = String), (status = "4XX", body = Problem)))]

@@ -47,7 +47,9 @@ pub struct Account {
 
 /// All accounts.
 #[derive(Clone, Debug, Default)]
-pub struct Directory(Arc<RwLock<Arc<HashMap<PersonId, Arc<Account>>>>>);
+pub struct Directory(Arc<RwLock<Arc<ById>>>);
+
+type ById = HashMap<PersonId, Arc<Account>>;
 
 impl Directory {
     /// Reads all accounts from the database.
@@ -62,7 +64,7 @@ impl Directory {
         Ok(())
     }
 
-    fn all(&self) -> Arc<HashMap<PersonId, Arc<Account>>> {
+    fn all(&self) -> Arc<ById> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -23,6 +23,7 @@ use crate::error::Problem;
 use crate::live::{Change, Live};
 use crate::meetings::http::prime_minister;
 use crate::meetings::{self, store::Meeting};
+use crate::text::{Line, lower_first, upper_first};
 use crate::votes::store::Vote;
 
 /// The field for the number.
@@ -109,9 +110,7 @@ fn content(
     let lines = |given: &Option<Vec<_>>, default: &[String]| {
         given.as_ref().map_or_else(
             || default.to_vec(),
-            |lines: &Vec<crate::text::Line>| {
-                lines.iter().cloned().map(crate::text::Line::into_string).collect()
-            },
+            |lines: &Vec<Line>| lines.iter().cloned().map(Line::into_string).collect(),
         )
     };
     let articles = new.articles.as_ref().map_or_else(
@@ -120,12 +119,18 @@ fn content(
             articles
                 .iter()
                 .map(|article| Article {
-                    heading: article.heading.clone().map(crate::text::Line::into_string),
+                    heading: article.heading.clone().map(Line::into_string),
                     paragraphs: article.text.clone().into_string().lines().map(str::to_owned).collect(),
                 })
                 .collect()
         },
     );
+    let mut bases = lines(&new.bases, &body.resolution_bases);
+    bases.push(format!(
+        "Trên cơ sở thảo luận và biểu quyết của các thành viên {} tại {}",
+        body.name,
+        lower_first(&meeting.title)
+    ));
     papers::write::Resolution {
         head: Letterhead {
             parent: None,
@@ -136,17 +141,10 @@ fn content(
             stamps: Vec::new(),
         },
         kind: "Nghị quyết".to_owned(),
-        subject: new
-            .title
-            .clone()
-            .map_or_else(|| format!("Về {}", lower_first(item_title)), |t| t.into_string()),
+        subject: new.title.clone().map_or_else(|| subject_of(item_title), Line::into_string),
         issuer: body.letterhead.clone(),
-        bases: lines(&new.bases, &body.resolution_bases),
-        preamble: Some(format!(
-            "Trên cơ sở thảo luận, biểu quyết của các thành viên {} tại {};",
-            body.name,
-            lower_first(&meeting.title)
-        )),
+        bases,
+        preamble: None,
         enacting: "Quyết nghị:".to_owned(),
         articles,
         signature: SignatureBlock {
@@ -171,9 +169,13 @@ fn default_articles(body: &str, item_title: &str) -> Vec<Article> {
     ]
 }
 
-fn lower_first(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+/// What a Resolution on an item is about: `Dự thảo Nghị quyết về …` becomes `Về …`.
+fn subject_of(item_title: &str) -> String {
+    const DRAFT: &str = "Dự thảo Nghị quyết ";
+    match item_title.strip_prefix(DRAFT) {
+        Some(rest) => upper_first(rest),
+        None => format!("Về {}", lower_first(item_title)),
+    }
 }
 
 /// The PDF with its four reserved fields, and the size of each blank.

@@ -1,5 +1,7 @@
 //! Search over HTTP.
 
+#![expect(unused_qualifications, reason = "the API's description macro writes whole paths")]
+
 use axum::extract::State;
 use cabinet::Role;
 use cabinet::id::DocumentVersionId;

@@ -77,6 +77,13 @@ impl Db {
     }
 }
 
+impl Drop for Tx {
+    fn drop(&mut self) {
+        // An act that was given up is undone by whoever comes next: the committer, if nobody else.
+        self.db.0.waiting.notify_one();
+    }
+}
+
 impl Tx {
     /// The connection, for this act's statements.
     ///
@@ -168,7 +175,7 @@ impl Tx {
             receipts.push(self.append(now, draft).await?);
         }
         let committed = self.writer.release().await?;
-        self.db.0.waiting.notify_one();
+        // Letting go of the writer wakes the committer.
         drop(self);
         committed.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the writer stopped".to_owned())))?;
         Ok(receipts)
@@ -181,7 +188,7 @@ impl Tx {
     /// * [`StoreError::Unavailable`]: nothing was recorded.
     pub(crate) async fn commit_unlogged(mut self, _: SystemAct) -> Result<(), StoreError> {
         let committed = self.writer.release().await?;
-        self.db.0.waiting.notify_one();
+        // Letting go of the writer wakes the committer.
         drop(self);
         committed.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the writer stopped".to_owned())))
     }

@@ -89,6 +89,7 @@ impl Writer {
     pub(super) async fn commit_group(&mut self) {
         self.tidy().await;
         if self.waiting.is_empty() {
+            self.end_empty().await;
             return;
         }
         let committed = match self.connection().await {
@@ -104,6 +105,21 @@ impl Writer {
                 }
             }
             Err(err) => self.give_up(&err).await,
+        }
+    }
+
+    /// Ends a transaction in which every act was given up, so that its lock is not held for nothing.
+    async fn end_empty(&mut self) {
+        if !self.in_transaction {
+            return;
+        }
+        let ended = match self.connection().await {
+            Ok(connection) => connection.execute("rollback").await.map(|_| ()).map_err(StoreError::from),
+            Err(err) => Err(err),
+        };
+        self.in_transaction = false;
+        if let Err(err) = ended {
+            self.give_up(&err).await;
         }
     }
 

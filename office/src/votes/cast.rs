@@ -98,7 +98,7 @@ pub fn accept_shown(
         canonical::from_bytes(text.as_bytes()).map_err(|err| Problem::malformed(err.to_string()))?;
     let written_at = OffsetDateTime::parse(&shown.at, &Rfc3339)
         .map(|time| Timestamp::from_micros(time.unix_timestamp().saturating_mul(1_000_000)))
-        .map_err(|_| Refusal::StatementStale)?;
+        .map_err(|_cause| Refusal::StatementStale)?;
     open.accept_shown(&shown, who.id, n_cast, written_at, now)?;
     Ok(shown)
 }

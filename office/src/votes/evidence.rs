@@ -21,6 +21,10 @@ use crate::{dossiers, resolutions};
 
 /// The evidence of a closed vote: papers' digests, all ballots with certificates, outcome, Resolution, log entries
 /// with proofs. `ecabinet-audit verify` checks it without this server.
+///
+/// # Errors
+///
+/// 404, 403, 409 while the vote is open, 503.
 #[utoipa::path(get, path = "/api/votes/{vote}/evidence", operation_id = "evidenceBundle", tag = "votes",
     params(("vote" = uuid::Uuid, Path)),
     responses((status = 200, content_type = "application/json", body = Vec<u8>), (status = "4XX", body = Problem)))]
@@ -69,7 +73,7 @@ async fn bundle(app: &App, vote: &Vote) -> Result<Bundle, Problem> {
     });
     let raw = app.keys.sign_as_log(prepared.to_sign()).await?;
     let raw = <&[u8; 64]>::try_from(raw.as_bytes())
-        .map_err(|_| KeysError::Invalid("an Ed25519 signature has 64 bytes".to_owned()))?;
+        .map_err(|_cause| KeysError::Invalid("an Ed25519 signature has 64 bytes".to_owned()))?;
     prepared.embed(raw).map_err(|err| Problem::internal(&err))
 }
 

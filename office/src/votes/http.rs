@@ -27,7 +27,7 @@ use crate::idempotency::Repeatable;
 use crate::json::{Json, Path};
 use crate::live::{Change, Live};
 use crate::meetings::{self, store::Meeting};
-use crate::text::{Line, Paragraph, Secret};
+use crate::text::{Line, Paragraph, Secret, lower_first};
 
 /// The routes of this room.
 pub fn routes() -> OpenApiRouter<App> {
@@ -171,7 +171,7 @@ async fn freeze(
         item: item.id,
         meeting: meeting.id,
         meeting_title: meeting.title.clone(),
-        question: question.unwrap_or_else(|| format!("Thông qua {}?", item.title)),
+        question: question.unwrap_or_else(|| format!("Thông qua {}?", lower_first(&item.title))),
         roll: Roll::freeze(members, meetings::http::prime_minister(app)?)?,
         rules: app.rules.clone(),
         type_: VOTE_TYPE.to_owned(),
