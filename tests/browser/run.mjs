@@ -213,7 +213,8 @@ try {
     await chair.page.getByText('Thủ tướng đã ký').first().waitFor();
     await chair.page.getByRole('dialog').waitFor({ state: 'hidden' });
     const clerk = await (await Reader.open('vanthu', DESK)).signIn();
-    await clerk.goto(resolution);
+    await clerk.look('home-clerk-desk');
+    await clerk.page.getByRole('link', { name: /^Xem và đóng dấu/ }).click();
     await clerk.button('Cấp số và đóng dấu').click();
     await clerk.enterPin('Cấp số và đóng dấu');
     await clerk.page.getByText('01/NQ-CP').first().waitFor();

@@ -1,6 +1,6 @@
 /** What waits for the signed-in person in one meeting, found through what the appliance lets him do now. */
 import { api } from './api/client';
-import type { MeetingSummary } from './api/types';
+import type { MeetingSummary, Resolution } from './api/types';
 import { path } from './routes';
 
 export interface Task {
@@ -23,6 +23,9 @@ export async function tasksOf(summary: MeetingSummary): Promise<Task[]> {
   }
 }
 
+/** What waits for the clerk, who sees Resolutions and no meetings. */
+export const tasksOn = (resolutions: readonly Resolution[]): Task[] => resolutions.flatMap(onResolution);
+
 async function ofVote(id: string): Promise<Task[]> {
   const vote = await api.vote(id);
   const waits = vote.actions.includes('cast-ballot') && vote.mine.ballot === null;
@@ -30,7 +33,10 @@ async function ofVote(id: string): Promise<Task[]> {
 }
 
 async function ofResolution(id: string): Promise<Task[]> {
-  const resolution = await api.resolution(id);
+  return onResolution(await api.resolution(id));
+}
+
+function onResolution(resolution: Resolution): Task[] {
   const kind = resolution.actions.includes('sign-resolution') ? 'sign' : resolution.actions.includes('seal-resolution') ? 'seal' : null;
-  return kind === null ? [] : [{ kind, about: resolution.title, href: path.resolution(id) }];
+  return kind === null ? [] : [{ kind, about: resolution.title, href: path.resolution(resolution.id) }];
 }

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use cabinet::Digest;
 use cabinet::id::{ResolutionId, VoteId};
-use policies::action::{DraftResolution, ReadResolution, SealResolution, SignResolution};
+use policies::action::{DraftResolution, ListResolutions, ReadResolution, SealResolution, SignResolution};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -27,6 +27,7 @@ use crate::votes::http::Activation;
 /// The routes of this room.
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
+        .routes(routes!(list_resolutions))
         .routes(routes!(draft_resolution))
         .routes(routes!(get_resolution))
         .routes(routes!(sign_resolution))
@@ -105,6 +106,27 @@ pub struct ResolutionView {
     signed_at: Option<String>,
     sealed_at: Option<String>,
     actions: Vec<&'static str>,
+}
+
+/// Resolutions that this person may see.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Resolutions {
+    resolutions: Vec<ResolutionView>,
+}
+
+/// Lists the Resolutions that this person may see, latest first: where the clerk finds what waits for his seal.
+#[utoipa::path(get, path = "/api/resolutions", operation_id = "listResolutions", tag = "resolutions",
+    responses((status = 200, body = Resolutions), (status = "4XX", body = Problem)))]
+async fn list_resolutions(State(app): State<App>, who: SignedIn) -> Result<Json<Resolutions>, Problem> {
+    app.permit(&who, ListResolutions, &app.office()).await?;
+    let mut resolutions = Vec::new();
+    for resolution in store::all(&app.db, &app.keys).await? {
+        let meeting = meetings::store::load(&app.db, &app.keys, resolution.meeting).await?;
+        if app.allows(&who, ReadResolution, &resolution.resource(&meeting)) {
+            resolutions.push(view(&app, &who, &meeting, &resolution).await?);
+        }
+    }
+    Ok(Json(Resolutions { resolutions }))
 }
 
 /// Drafts the Resolution that an adopted vote leads to: typesets it and reserves its blanks.

@@ -103,6 +103,22 @@ pub async fn load(db: &Db, keys: &Keys, id: ResolutionId) -> Result<Resolution, 
     resolution(&row, keys)
 }
 
+/// All Resolutions, latest first.
+///
+/// # Errors
+///
+/// * [`StoreError`].
+pub async fn all(db: &Db, keys: &Keys) -> Result<Vec<Resolution>, StoreError> {
+    let rows = sqlx::query(
+        "select s.id, r.version, s.vote, s.meeting, s.item, s.state, s.title_sealed, s.document, s.signed_document, \
+         s.anchors_sealed, s.signer, s.signed_at, s.number, s.symbol, s.sealed_at \
+         from resolutions s join resources r on r.id = s.id order by s.id desc",
+    )
+    .fetch_all(db.readers())
+    .await?;
+    rows.iter().map(|row| resolution(row, keys)).collect()
+}
+
 /// The Resolution that follows from a vote, if there is one.
 ///
 /// # Errors

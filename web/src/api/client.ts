@@ -61,6 +61,7 @@ export const api = {
   closeVote: (vote: string) => post<Vote>(`/api/votes/${seg(vote)}/close`, {}),
 
   draftResolution: (vote: string, resolution: NewResolution) => post<Resolution>(`/api/votes/${seg(vote)}/resolution`, resolution),
+  resolutions: () => get<{ resolutions: Resolution[] }>('/api/resolutions'),
   resolution: (resolution: string) => get<Resolution>(`/api/resolutions/${seg(resolution)}`),
   signResolution: (resolution: string, digest: string, pin: string, key: string) =>
     post<Resolution>(`/api/resolutions/${seg(resolution)}/signature`, { digest, activation: { pin } }, { key }),

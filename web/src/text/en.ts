@@ -68,6 +68,7 @@ export const en = {
     needsMeNone: 'Nothing is waiting for you.',
     list: 'Other meetings',
     listAll: 'Meetings',
+    resolutions: 'Resolutions',
     none: 'No meeting yet',
     noneLead: 'When you are invited to a meeting, it and its papers appear here.',
     create: 'Create a meeting',

@@ -68,6 +68,7 @@ export const vi = {
     needsMeNone: 'Hiện không có việc nào chờ Ông/Bà.',
     list: 'Các phiên họp khác',
     listAll: 'Các phiên họp',
+    resolutions: 'Nghị quyết',
     none: 'Chưa có phiên họp nào',
     noneLead: 'Khi được mời dự họp, Ông/Bà sẽ thấy phiên họp và tài liệu tại đây.',
     create: 'Tạo phiên họp',
