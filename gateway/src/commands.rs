@@ -54,12 +54,9 @@ enum Command {
         #[arg(long)]
         config: PathBuf,
     },
-    /// Validates a policy bundle and runs its tests.
-    #[command(after_help = "Example: ecabinet policy-check policies/bundle")]
-    PolicyCheck {
-        /// Folder of the bundle.
-        folder: PathBuf,
-    },
+    /// Works on policy bundles.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Measures search on a judged collection: corpus.jsonl, queries.jsonl, qrels.tsv.
     #[command(after_help = "Example: ecabinet eval-search data/xquad-vi --run run.tsv")]
     EvalSearch {
@@ -72,6 +69,16 @@ enum Command {
     /// Reads papers for the appliance. Not for people.
     #[command(name = PARSER, hide = true)]
     ParserProcess,
+}
+
+#[derive(Debug, Subcommand)]
+enum PolicyCommand {
+    /// Validates a bundle and runs its tests.
+    #[command(after_help = "Example: ecabinet policy check policies/bundle")]
+    Check {
+        /// Folder of the bundle.
+        folder: PathBuf,
+    },
 }
 
 /// Runs the command that the arguments ask for.
@@ -89,7 +96,7 @@ pub fn run() -> anyhow::Result<()> {
             Config::read(&config)?;
             say(&format!("{}: in order", config.display()))
         }
-        Command::PolicyCheck { folder } => {
+        Command::Policy(PolicyCommand::Check { folder }) => {
             let policy = policies::Policy::load(&folder)?;
             say(&format!("{}: valid, its tests pass; digest {}", folder.display(), policy.digest()))
         }

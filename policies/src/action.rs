@@ -103,4 +103,6 @@ actions! {
     Operate on System;
     /// Reads the policies in force.
     ReadPolicies on System;
+    /// Lets a person try his PIN again after too many wrong ones.
+    UnlockSigning on System;
 }

@@ -111,6 +111,17 @@ async fn a_substitute_speaks_but_does_not_vote_and_too_many_wrong_pins_lock() ->
         if n < 5 { check(&answer, 422, "pin-incorrect") } else { check(&answer, 423, "pin-locked") }
     }
     check(&member.cast(&vote, "agree").await?, 423, "pin-locked");
+
+    let id = stage.ids(&["bt02".to_owned()]).await?[0].as_str().context("id")?.to_owned();
+    let unlock = format!("/api/people/{id}/wrong-pins");
+    let delete = async |user: &mut User, path: &str| {
+        user.send(Method::DELETE, path, "application/json", Bytes::new(), &[]).await
+    };
+    check(&delete(&mut member, &unlock).await?, 403, "not-permitted");
+    let mut officer = stage.house.user("anninh1").await?;
+    check(&delete(&mut officer, &format!("/api/people/{}/wrong-pins", Uuid::nil())).await?, 404, "not-found");
+    assert_eq!(delete(&mut officer, &unlock).await?.status.as_u16(), 204);
+    member.cast(&vote, "agree").await?.expect(201)?;
     Ok(())
 }
 

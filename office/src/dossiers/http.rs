@@ -2,6 +2,7 @@
 
 #![expect(unused_qualifications, reason = "the API's description macro writes whole paths")]
 
+use audit::Act;
 use audit::acts::DocumentUploaded;
 use axum::body::Body;
 use axum::extract::State;
@@ -28,6 +29,7 @@ use crate::error::Problem;
 use crate::json::{Json, Path, Query};
 use crate::live::{Change, Live};
 use crate::meetings::{self, store::Meeting};
+use crate::store::SystemAct;
 use crate::text::Line;
 use crate::votes;
 
@@ -256,6 +258,10 @@ async fn download_document(
 ) -> Result<Response, Problem> {
     let (meeting, document) = load(&app, id).await?;
     app.permit(&who, DownloadDocument, &document.resource(&meeting)).await?;
+    // On record before a byte leaves: what is taken away cannot be called back.
+    let tx = app.db.begin_system(SystemAct("log a download")).await?;
+    let body = [("document", id.to_string()), ("digest", document.digest.to_string())];
+    tx.commit(app.now(), Draft::act(Act::DocumentDownloaded, Some(who.id), body)).await?;
     let paper = app.blobs.read(&app.db, &app.keys, document.paper_blob).await?;
     let name = format!("attachment; filename=\"{}.pdf\"", document.id);
     let disposition = HeaderValue::from_str(&name).map_err(|err| Problem::internal(&err))?;

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::directory::{Account, Person};
 use crate::entries::Draft;
 use crate::keys::{Keys, Signer};
-use crate::store::{Db, StoreError, SystemAct};
+use crate::store::{Db, StoreError, SystemAct, Tx};
 
 /// A new account.
 #[derive(Debug)]
@@ -203,6 +203,19 @@ fn credentials_of(row: &sqlx::any::AnyRow, keys: &Keys) -> Result<Credentials, S
         totp_last_step: row.try_get("totp_last_step")?,
         epoch: row.try_get("epoch")?,
     })
+}
+
+/// Forgets a person's wrong PINs.
+///
+/// # Errors
+///
+/// * [`StoreError::NotFound`]: there is no such person.
+pub async fn forget_wrong_pins(tx: &mut Tx, person: PersonId) -> Result<(), StoreError> {
+    let done = sqlx::query("update people set pin_failed = 0 where id = $1")
+        .bind(person.to_string())
+        .execute(tx.connection().await?)
+        .await?;
+    if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::NotFound) }
 }
 
 /// Parses a stored value; one that does not parse was written by something else.

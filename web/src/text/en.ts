@@ -419,6 +419,7 @@ export const en = {
     'meeting-opened': 'Meeting opened',
     'permission-refused': 'Permission refused',
     'pin-failed': 'Pin failed',
+    'pin-unlocked': 'Signing unlocked',
     'resolution-drafted': 'Resolution drafted',
     'resolution-intended': 'Resolution intended',
     'resolution-sealed': 'Resolution sealed',
