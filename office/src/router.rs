@@ -61,7 +61,10 @@ pub fn routes() -> OpenApiRouter<App> {
 ///
 /// The description cannot be written.
 pub fn finish(routes: OpenApiRouter<App>, app: App) -> Result<Router, serde_json::Error> {
-    let (router, api) = routes.split_for_parts();
+    let (router, mut api) = routes.split_for_parts();
+    // The router's mark of a parameter that takes the rest of a path; descriptions know no such mark.
+    let paths = std::mem::take(&mut api.paths.paths);
+    api.paths.paths = paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
     let description = serde_json::to_string(&api)?;
     let describe = axum::routing::get(move || {
         let description = description.clone();

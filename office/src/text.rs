@@ -115,6 +115,19 @@ pub fn upper_first(text: &str) -> String {
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
+/// An ISO 8601 time as people write it: `23:36:59 ngày 22/11/2026`.
+#[must_use]
+pub fn civil(iso: &str) -> String {
+    OffsetDateTime::parse(iso, &Rfc3339).map_or_else(
+        |_| iso.to_owned(),
+        |time| {
+            let (hour, minute, second) = time.to_hms();
+            let (year, month, day) = time.to_calendar_date();
+            format!("{hour:02}:{minute:02}:{second:02} ngày {day:02}/{:02}/{year}", u8::from(month))
+        },
+    )
+}
+
 /// Reads an ISO 8601 time with its offset.
 ///
 /// # Errors
@@ -140,6 +153,11 @@ mod tests {
         for bad in ["", "   ", "a\nb", &"ă".repeat(501)] {
             assert!(line(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_time_is_shown_as_people_write_it() {
+        assert_eq!(civil("2026-06-07T16:05:31+07:00"), "16:05:31 ngày 07/06/2026");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use anyhow::Context as _;
+use base64ct::Encoding as _;
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 use tests::{House, tools};
@@ -40,6 +41,7 @@ async fn a_session_is_prepared_voted_resolved_sealed_found_and_verified_by_an_ou
     assert_eq!(verify(&bundle, Some(&trust))?.0, 0, "{}", verify(&bundle, Some(&trust))?.1);
     assert_eq!(verify(&bundle, None)?.0, 2);
 
+    openssl_accepts_every_ballot(&stage.house, &bundle)?;
     let pdf = resolve(&mut stage, &vote).await?;
     judge_the_resolution(&stage.house, &pdf)?;
     check_search(&mut stage, &mut voters[0], papers).await?;
@@ -125,6 +127,38 @@ fn verify(path: &Path, trust: Option<&Path>) -> anyhow::Result<(i32, String)> {
     }
     let output = tools::run(tests::house::program("ecabinet-audit")?, &arguments)?;
     Ok((output.status.code().unwrap_or(-1), tools::said(&output)))
+}
+
+/// Each ballot of the bundle is a detached CAdES signature that `openssl cms -verify -cades` accepts, and refuses over
+/// other words.
+fn openssl_accepts_every_ballot(house: &House, bundle: &Path) -> anyhow::Result<()> {
+    let bundle: Value = serde_json::from_slice(&std::fs::read(bundle)?)?;
+    let ballots = bundle["body"]["ballots"].as_array().context("ballots")?;
+    assert_eq!(ballots.len(), 26, "25 members, one of them twice");
+    let (cms, words) = (house.dir().join("../ballot.p7s"), house.dir().join("../ballot.json"));
+    let root = house.dir().join("trust/root.pem");
+    let verify = || {
+        let arguments = ["cms", "-verify", "-cades", "-binary", "-inform", "DER", "-out", "/dev/null", "-in"];
+        let arguments = arguments.iter().map(OsStr::new).chain([
+            cms.as_os_str(),
+            "-content".as_ref(),
+            words.as_os_str(),
+            "-CAfile".as_ref(),
+            root.as_os_str(),
+        ]);
+        tools::run("openssl", &arguments.collect::<Vec<_>>())
+    };
+    for ballot in ballots {
+        let signature = ballot["cms"].as_str().context("cms")?;
+        std::fs::write(&cms, base64ct::Base64::decode_vec(signature)?)?;
+        let statement = ballot["statement"].as_str().context("statement")?;
+        std::fs::write(&words, statement)?;
+        let judged = verify()?;
+        assert!(judged.status.success(), "{}", tools::said(&judged));
+        std::fs::write(&words, statement.replace("agree", "agre3"))?;
+        assert!(!verify()?.status.success(), "other words under the same signature");
+    }
+    Ok(())
 }
 
 /// Drafts, signs and seals the Resolution; gives its file.

@@ -12,7 +12,7 @@ use crate::app::{App, SignedIn};
 use crate::error::Problem;
 use crate::meetings::store::Meeting;
 use crate::people::Person;
-use crate::resolutions;
+use crate::{resolutions, text};
 
 /// A vote.
 #[derive(Debug, Serialize, ToSchema)]
@@ -151,7 +151,7 @@ impl PreparedView {
             line("Văn bản", format!("{} (SHA-256 {}…)", paper.title, digest.get(..16).unwrap_or_default()))
         }));
         readable.push(line("Lần biểu quyết", statement.version.to_string()));
-        readable.push(line("Thời điểm", statement.at.clone()));
+        readable.push(line("Thời điểm", text::civil(&statement.at)));
         Self {
             digest: cabinet::Digest::of(&bytes).to_string(),
             statement: String::from_utf8_lossy(&bytes).into_owned(),
