@@ -2,6 +2,7 @@
 
 use audit::Act;
 use audit::acts::BallotCast;
+use cabinet::roll::RollMember;
 use cabinet::statement::{BallotStatement, Nonce};
 use cabinet::vote::{Choice, Open};
 use cabinet::{Digest, Id, Refusal, Timestamp, canonical};
@@ -112,6 +113,7 @@ pub async fn cast(
     app: &App,
     who: &SignedIn,
     permit: &Permit<CastBallot>,
+    on_roll: &RollMember,
     statement: BallotStatement,
     pin: hsm::Pin,
     repeatable: &Repeatable,
@@ -121,6 +123,9 @@ pub async fn cast(
     let digest = Digest::of(&bytes);
     let signer = signer(app, who)?;
     // The roll says which certificate speaks for this member; another one, however valid, does not.
+    if signer.certificate.fingerprint() != on_roll.certificate {
+        return Err(KeysError::NoKey.into());
+    }
     app.keys.check_clock()?;
     let tx = app.begin(permit).await?;
     let intention =

@@ -246,7 +246,8 @@ async fn cast_ballot(
         }
         None => cast::prepare(&app, &who, &vote, new.choice, comment).await?,
     };
-    match cast::cast(&app, &who, &permit, statement, pin, &repeatable).await {
+    let on_roll = vote.frozen.roll.member(who.id).ok_or(Refusal::NotOnRoll)?;
+    match cast::cast(&app, &who, &permit, on_roll, statement, pin, &repeatable).await {
         Ok(receipt) => Ok((StatusCode::CREATED, Json(receipt))),
         // The chair closed it while the token signed: say so, rather than "changed meanwhile".
         Err(problem) if problem.code == "changed-meanwhile" => {
