@@ -5,122 +5,66 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// An act that the log knows. The names are part of what is hashed and never change.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum Act {
-    ActRefused,
-    ApplianceStarted,
-    ApplianceStopped,
-    AttendanceSet,
-    BallotCast,
-    BallotIntended,
-    DocumentDownloaded,
-    DocumentRead,
-    DocumentRefused,
-    DocumentUploaded,
-    EvidenceExported,
-    IntentionClosed,
-    InvitationsSent,
-    ItemAdded,
-    KeyCreated,
-    LogExported,
-    MeetingCreated,
-    MeetingEnded,
-    MeetingOpened,
-    PermissionRefused,
-    PinFailed,
-    PinUnlocked,
-    ResolutionDrafted,
-    ResolutionIntended,
-    ResolutionSealed,
-    ResolutionSigned,
-    RollSet,
-    SealIntended,
-    SessionClosed,
-    SessionOpened,
-    SessionRefused,
-    VoteClosed,
-    VoteOpened,
+/// The table of acts. [`Act::ALL`] and the names are made of the same rows: an act that could be written and not
+/// be read back cannot be added.
+macro_rules! acts {
+    ($($act:ident = $name:literal,)+) => {
+        /// An act that the log knows. The names are part of what is hashed and never change.
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        #[expect(missing_docs, reason = "the names say it")]
+        pub enum Act {
+            $($act,)+
+        }
+
+        impl Act {
+            /// Every act, in the order of their names.
+            pub const ALL: &[Self] = &[$(Self::$act,)+];
+
+            /// The stable name, as in entries, SQL and over HTTP.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$act => $name,)+
+                }
+            }
+        }
+    };
 }
 
-impl Act {
-    /// Every act, in the order of their names.
-    pub const ALL: &[Self] = &[
-        Self::ActRefused,
-        Self::ApplianceStarted,
-        Self::ApplianceStopped,
-        Self::AttendanceSet,
-        Self::BallotCast,
-        Self::BallotIntended,
-        Self::DocumentDownloaded,
-        Self::DocumentRead,
-        Self::DocumentRefused,
-        Self::DocumentUploaded,
-        Self::EvidenceExported,
-        Self::IntentionClosed,
-        Self::InvitationsSent,
-        Self::ItemAdded,
-        Self::KeyCreated,
-        Self::LogExported,
-        Self::MeetingCreated,
-        Self::MeetingEnded,
-        Self::MeetingOpened,
-        Self::PermissionRefused,
-        Self::PinFailed,
-        Self::PinUnlocked,
-        Self::ResolutionDrafted,
-        Self::ResolutionIntended,
-        Self::ResolutionSealed,
-        Self::ResolutionSigned,
-        Self::RollSet,
-        Self::SealIntended,
-        Self::SessionClosed,
-        Self::SessionOpened,
-        Self::SessionRefused,
-        Self::VoteClosed,
-        Self::VoteOpened,
-    ];
-
-    /// The stable name, as in entries, SQL and over HTTP.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::ActRefused => "act-refused",
-            Self::ApplianceStarted => "appliance-started",
-            Self::ApplianceStopped => "appliance-stopped",
-            Self::AttendanceSet => "attendance-set",
-            Self::BallotCast => "ballot-cast",
-            Self::BallotIntended => "ballot-intended",
-            Self::DocumentDownloaded => "document-downloaded",
-            Self::DocumentRead => "document-read",
-            Self::DocumentRefused => "document-refused",
-            Self::DocumentUploaded => "document-uploaded",
-            Self::EvidenceExported => "evidence-exported",
-            Self::IntentionClosed => "intention-closed",
-            Self::InvitationsSent => "invitations-sent",
-            Self::ItemAdded => "item-added",
-            Self::KeyCreated => "key-created",
-            Self::LogExported => "log-exported",
-            Self::MeetingCreated => "meeting-created",
-            Self::MeetingEnded => "meeting-ended",
-            Self::MeetingOpened => "meeting-opened",
-            Self::PermissionRefused => "permission-refused",
-            Self::PinFailed => "pin-failed",
-            Self::PinUnlocked => "pin-unlocked",
-            Self::ResolutionDrafted => "resolution-drafted",
-            Self::ResolutionIntended => "resolution-intended",
-            Self::ResolutionSealed => "resolution-sealed",
-            Self::ResolutionSigned => "resolution-signed",
-            Self::RollSet => "roll-set",
-            Self::SealIntended => "seal-intended",
-            Self::SessionClosed => "session-closed",
-            Self::SessionOpened => "session-opened",
-            Self::SessionRefused => "session-refused",
-            Self::VoteClosed => "vote-closed",
-            Self::VoteOpened => "vote-opened",
-        }
-    }
+acts! {
+    ActRefused = "act-refused",
+    ApplianceStarted = "appliance-started",
+    ApplianceStopped = "appliance-stopped",
+    AttendanceSet = "attendance-set",
+    BallotCast = "ballot-cast",
+    BallotIntended = "ballot-intended",
+    DocumentDownloaded = "document-downloaded",
+    DocumentRead = "document-read",
+    DocumentRefused = "document-refused",
+    DocumentUploaded = "document-uploaded",
+    EvidenceExported = "evidence-exported",
+    IntentionClosed = "intention-closed",
+    InvitationsSent = "invitations-sent",
+    ItemAdded = "item-added",
+    KeyCreated = "key-created",
+    LogExported = "log-exported",
+    MeetingCreated = "meeting-created",
+    MeetingEnded = "meeting-ended",
+    MeetingOpened = "meeting-opened",
+    PermissionRefused = "permission-refused",
+    PinFailed = "pin-failed",
+    PinUnlocked = "pin-unlocked",
+    ResolutionDrafted = "resolution-drafted",
+    ResolutionIntended = "resolution-intended",
+    ResolutionSealed = "resolution-sealed",
+    ResolutionSigned = "resolution-signed",
+    RollSet = "roll-set",
+    SealIntended = "seal-intended",
+    SessionClosed = "session-closed",
+    SessionOpened = "session-opened",
+    SessionRefused = "session-refused",
+    VoteClosed = "vote-closed",
+    VoteOpened = "vote-opened",
 }
 
 impl fmt::Display for Act {

@@ -55,53 +55,58 @@ impl Fields<'_> {
     }
 }
 
-/// A paper was taken in.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct DocumentUploaded {
-    /// Digest of the file as it was uploaded.
-    pub digest: Digest,
-    /// The paper.
-    pub document: DocumentVersionId,
-    /// The item that it belongs to.
-    pub item: AgendaItemId,
-    /// The meeting.
-    pub meeting: MeetingId,
+/// Declares a body: its fields are public, and are written and read under their own names.
+///
+/// A field that is added cannot be forgotten in the writing or in the reading.
+macro_rules! fact {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $field:ident: $type:ty,)+ }) => {
+        $(#[$meta])*
+        pub struct $name {
+            $($(#[$doc])* pub $field: $type,)+
+        }
+
+        impl Fact for $name {
+            const ACT: Act = Act::$name;
+
+            fn fields(&self) -> Vec<(&'static str, String)> {
+                vec![$((stringify!($field), self.$field.to_string()),)+]
+            }
+
+            fn from_fields(fields: &Fields<'_>) -> Option<Self> {
+                Some(Self { $($field: fields.parse(stringify!($field))?,)+ })
+            }
+        }
+    };
 }
 
-impl Fact for DocumentUploaded {
-    const ACT: Act = Act::DocumentUploaded;
-
-    fn fields(&self) -> Vec<(&'static str, String)> {
-        let Self { digest, document, item, meeting } = self;
-        vec![
-            ("digest", digest.to_string()),
-            ("document", document.to_string()),
-            ("item", item.to_string()),
-            ("meeting", meeting.to_string()),
-        ]
-    }
-
-    fn from_fields(fields: &Fields<'_>) -> Option<Self> {
-        Some(Self {
-            digest: fields.parse("digest")?,
-            document: fields.parse("document")?,
-            item: fields.parse("item")?,
-            meeting: fields.parse("meeting")?,
-        })
+fact! {
+    /// A paper was taken in.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    DocumentUploaded {
+        /// Digest of the file as it was uploaded.
+        digest: Digest,
+        /// The paper.
+        document: DocumentVersionId,
+        /// The item that it belongs to.
+        item: AgendaItemId,
+        /// The meeting.
+        meeting: MeetingId,
     }
 }
 
-/// A vote was opened on what the statement freezes.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct VoteOpened {
-    /// The item voted on.
-    pub item: AgendaItemId,
-    /// The meeting.
-    pub meeting: MeetingId,
-    /// Digest of the canonical [`VoteStatement`].
-    pub statement: Digest,
-    /// The vote.
-    pub vote: VoteId,
+fact! {
+    /// A vote was opened on what the statement freezes.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    VoteOpened {
+        /// The item voted on.
+        item: AgendaItemId,
+        /// The meeting.
+        meeting: MeetingId,
+        /// Digest of the canonical [`VoteStatement`].
+        statement: Digest,
+        /// The vote.
+        vote: VoteId,
+    }
 }
 
 impl VoteOpened {
@@ -117,84 +122,38 @@ impl VoteOpened {
     }
 }
 
-impl Fact for VoteOpened {
-    const ACT: Act = Act::VoteOpened;
-
-    fn fields(&self) -> Vec<(&'static str, String)> {
-        let Self { item, meeting, statement, vote } = self;
-        vec![
-            ("item", item.to_string()),
-            ("meeting", meeting.to_string()),
-            ("statement", statement.to_string()),
-            ("vote", vote.to_string()),
-        ]
-    }
-
-    fn from_fields(fields: &Fields<'_>) -> Option<Self> {
-        Some(Self {
-            item: fields.parse("item")?,
-            meeting: fields.parse("meeting")?,
-            statement: fields.parse("statement")?,
-            vote: fields.parse("vote")?,
-        })
+fact! {
+    /// A signed ballot was recorded.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    BallotCast {
+        /// This version of the ballot.
+        ballot: BallotId,
+        /// Whose.
+        member: PersonId,
+        /// Digest of the CMS signature.
+        signature: Digest,
+        /// Digest of the canonical statement. It holds a nonce, so the choice cannot be guessed from it.
+        statement: Digest,
+        /// 1, 2, 3 …
+        version: u32,
+        /// The vote.
+        vote: VoteId,
     }
 }
 
-/// A signed ballot was recorded.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct BallotCast {
-    /// This version of the ballot.
-    pub ballot: BallotId,
-    /// Whose.
-    pub member: PersonId,
-    /// Digest of the CMS signature.
-    pub signature: Digest,
-    /// Digest of the canonical statement. It holds a nonce, so the choice cannot be guessed from it.
-    pub statement: Digest,
-    /// 1, 2, 3 …
-    pub version: u32,
-    /// The vote.
-    pub vote: VoteId,
-}
-
-impl Fact for BallotCast {
-    const ACT: Act = Act::BallotCast;
-
-    fn fields(&self) -> Vec<(&'static str, String)> {
-        let Self { ballot, member, signature, statement, version, vote } = self;
-        vec![
-            ("ballot", ballot.to_string()),
-            ("member", member.to_string()),
-            ("signature", signature.to_string()),
-            ("statement", statement.to_string()),
-            ("version", version.to_string()),
-            ("vote", vote.to_string()),
-        ]
+fact! {
+    /// A vote was closed and counted.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    VoteClosed {
+        /// Digest of the list of all ballots, every version.
+        ballots: Digest,
+        /// How many they are.
+        n_ballots: usize,
+        /// Digest of the canonical [`Outcome`].
+        outcome: Digest,
+        /// The vote.
+        vote: VoteId,
     }
-
-    fn from_fields(fields: &Fields<'_>) -> Option<Self> {
-        Some(Self {
-            ballot: fields.parse("ballot")?,
-            member: fields.parse("member")?,
-            signature: fields.parse("signature")?,
-            statement: fields.parse("statement")?,
-            version: fields.parse("version")?,
-            vote: fields.parse("vote")?,
-        })
-    }
-}
-
-/// A vote was closed and counted.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct VoteClosed {
-    /// Digest of the list of all ballots, every version.
-    pub ballots: Digest,
-    /// How many they are.
-    pub n_ballots: usize,
-    /// Digest of the canonical [`Outcome`].
-    pub outcome: Digest,
-    /// The vote.
-    pub vote: VoteId,
 }
 
 impl VoteClosed {
@@ -219,134 +178,48 @@ pub fn ballots_digest(ballots: &[BallotCast]) -> Digest {
     Digest::of(&canonical::to_bytes(&list))
 }
 
-impl Fact for VoteClosed {
-    const ACT: Act = Act::VoteClosed;
-
-    fn fields(&self) -> Vec<(&'static str, String)> {
-        let Self { ballots, n_ballots, outcome, vote } = self;
-        vec![
-            ("ballots", ballots.to_string()),
-            ("n_ballots", n_ballots.to_string()),
-            ("outcome", outcome.to_string()),
-            ("vote", vote.to_string()),
-        ]
-    }
-
-    fn from_fields(fields: &Fields<'_>) -> Option<Self> {
-        Some(Self {
-            ballots: fields.parse("ballots")?,
-            n_ballots: fields.parse("n_ballots")?,
-            outcome: fields.parse("outcome")?,
-            vote: fields.parse("vote")?,
-        })
+fact! {
+    /// A Resolution was typeset.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    ResolutionDrafted {
+        /// Digest of the PDF.
+        digest: Digest,
+        /// The Resolution.
+        resolution: ResolutionId,
+        /// The vote that adopted it.
+        vote: VoteId,
     }
 }
 
-/// A Resolution was typeset.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct ResolutionDrafted {
-    /// Digest of the PDF.
-    pub digest: Digest,
-    /// The Resolution.
-    pub resolution: ResolutionId,
-    /// The vote that adopted it.
-    pub vote: VoteId,
-}
-
-impl Fact for ResolutionDrafted {
-    const ACT: Act = Act::ResolutionDrafted;
-
-    fn fields(&self) -> Vec<(&'static str, String)> {
-        let Self { digest, resolution, vote } = self;
-        vec![
-            ("digest", digest.to_string()),
-            ("resolution", resolution.to_string()),
-            ("vote", vote.to_string()),
-        ]
-    }
-
-    fn from_fields(fields: &Fields<'_>) -> Option<Self> {
-        Some(Self {
-            digest: fields.parse("digest")?,
-            resolution: fields.parse("resolution")?,
-            vote: fields.parse("vote")?,
-        })
+fact! {
+    /// The authorised person signed a Resolution.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    ResolutionSigned {
+        /// Digest of the PDF with his signature.
+        digest: Digest,
+        /// The Resolution.
+        resolution: ResolutionId,
+        /// Digest of the PDF that he signed.
+        signed: Digest,
+        /// The vote that adopted it.
+        vote: VoteId,
     }
 }
 
-/// The authorised person signed a Resolution.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct ResolutionSigned {
-    /// Digest of the PDF with his signature.
-    pub digest: Digest,
-    /// The Resolution.
-    pub resolution: ResolutionId,
-    /// Digest of the PDF that he signed.
-    pub signed: Digest,
-    /// The vote that adopted it.
-    pub vote: VoteId,
-}
-
-impl Fact for ResolutionSigned {
-    const ACT: Act = Act::ResolutionSigned;
-
-    fn fields(&self) -> Vec<(&'static str, String)> {
-        let Self { digest, resolution, signed, vote } = self;
-        vec![
-            ("digest", digest.to_string()),
-            ("resolution", resolution.to_string()),
-            ("signed", signed.to_string()),
-            ("vote", vote.to_string()),
-        ]
-    }
-
-    fn from_fields(fields: &Fields<'_>) -> Option<Self> {
-        Some(Self {
-            digest: fields.parse("digest")?,
-            resolution: fields.parse("resolution")?,
-            signed: fields.parse("signed")?,
-            vote: fields.parse("vote")?,
-        })
-    }
-}
-
-/// The clerk numbered a Resolution and put the organisation's signature on it.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ResolutionSealed {
-    /// Digest of the PDF with number and both signatures.
-    pub digest: Digest,
-    /// Number and symbol, `87/NQ-CP`.
-    pub number: String,
-    /// The Resolution.
-    pub resolution: ResolutionId,
-    /// Digest of the PDF that was sealed: the one with the authorised person's signature.
-    pub signed: Digest,
-    /// The vote that adopted it.
-    pub vote: VoteId,
-}
-
-impl Fact for ResolutionSealed {
-    const ACT: Act = Act::ResolutionSealed;
-
-    fn fields(&self) -> Vec<(&'static str, String)> {
-        let Self { digest, number, resolution, signed, vote } = self;
-        vec![
-            ("digest", digest.to_string()),
-            ("number", number.clone()),
-            ("resolution", resolution.to_string()),
-            ("signed", signed.to_string()),
-            ("vote", vote.to_string()),
-        ]
-    }
-
-    fn from_fields(fields: &Fields<'_>) -> Option<Self> {
-        Some(Self {
-            digest: fields.parse("digest")?,
-            number: fields.parse("number")?,
-            resolution: fields.parse("resolution")?,
-            signed: fields.parse("signed")?,
-            vote: fields.parse("vote")?,
-        })
+fact! {
+    /// The clerk numbered a Resolution and put the organisation's signature on it.
+    #[derive(Clone, Debug, Eq, PartialEq)]
+    ResolutionSealed {
+        /// Digest of the PDF with number and both signatures.
+        digest: Digest,
+        /// Number and symbol, `87/NQ-CP`.
+        number: String,
+        /// The Resolution.
+        resolution: ResolutionId,
+        /// Digest of the PDF that was sealed: the one with the authorised person's signature.
+        signed: Digest,
+        /// The vote that adopted it.
+        vote: VoteId,
     }
 }
 
