@@ -241,7 +241,8 @@ impl<S> Shared<S> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::channel;
+    use std::sync::mpsc::{Sender, channel};
+    use std::thread::JoinHandle;
     use std::time::Instant;
 
     use super::*;
@@ -253,21 +254,28 @@ mod tests {
         Crew::start("test", CrewSize { n_workers, n_waiting_max, n_stuck_max }, || 0).unwrap()
     }
 
+    /// Keeps one worker at a call until something is sent or dropped; returns once the call runs.
+    fn occupy(
+        crew: &Arc<Crew<u32>>,
+        lane: Option<&TokenLabel>,
+    ) -> (Sender<()>, JoinHandle<Result<(), TokenError>>) {
+        let (open, gate) = channel();
+        let (started, has_started) = channel();
+        let (crew, lane) = (Arc::clone(crew), lane.cloned());
+        let blocker = thread::spawn(move || {
+            crew.call(lane.as_ref(), LONG, move |_| {
+                started.send(()).unwrap();
+                gate.recv().map_err(|_gone| TokenError::Busy)
+            })
+        });
+        has_started.recv().unwrap();
+        (open, blocker)
+    }
+
     #[test]
     fn a_full_queue_is_busy_at_once() {
         let crew = Arc::new(crew(1, 1, 1));
-        let (open, gate) = channel::<()>();
-        let (started, has_started) = channel();
-        let blocker = {
-            let crew = Arc::clone(&crew);
-            thread::spawn(move || {
-                crew.call(None, LONG, move |_| {
-                    started.send(()).unwrap();
-                    gate.recv().map_err(|_gone| TokenError::Busy)
-                })
-            })
-        };
-        has_started.recv().unwrap();
+        let (open, blocker) = occupy(&crew, None);
         let waiter = {
             let crew = Arc::clone(&crew);
             thread::spawn(move || crew.call(None, LONG, |_| Ok(7)))
@@ -323,18 +331,7 @@ mod tests {
     #[test]
     fn a_call_that_never_began_is_withdrawn_and_never_runs() {
         let crew = Arc::new(crew(1, 4, 0));
-        let (open, gate) = channel::<()>();
-        let (started, has_started) = channel();
-        let blocker = {
-            let crew = Arc::clone(&crew);
-            thread::spawn(move || {
-                crew.call(None, LONG, move |_| {
-                    started.send(()).unwrap();
-                    gate.recv().map_err(|_gone| TokenError::Busy)
-                })
-            })
-        };
-        has_started.recv().unwrap();
+        let (open, blocker) = occupy(&crew, None);
         let late = crew.call(None, SOON, |seat| {
             *seat = 99;
             Ok(())
@@ -349,18 +346,7 @@ mod tests {
     fn one_lane_runs_one_call_at_a_time_and_does_not_hold_up_another() {
         let crew = Arc::new(crew(2, 8, 1));
         let (lane, other): (TokenLabel, TokenLabel) = ("a".parse().unwrap(), "b".parse().unwrap());
-        let (open, gate) = channel::<()>();
-        let (started, has_started) = channel();
-        let first = {
-            let (crew, lane) = (Arc::clone(&crew), lane.clone());
-            thread::spawn(move || {
-                crew.call(Some(&lane), LONG, move |_| {
-                    started.send(()).unwrap();
-                    gate.recv().map_err(|_gone| TokenError::Busy)
-                })
-            })
-        };
-        has_started.recv().unwrap();
+        let (open, first) = occupy(&crew, Some(&lane));
         let same = crew.call(Some(&lane), SOON, |_| Ok(()));
         assert!(matches!(same, Err(TokenError::Timeout { sent: Sent::No })));
         assert!(crew.call(Some(&other), LONG, |_| Ok(())).is_ok());
