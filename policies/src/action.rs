@@ -1,6 +1,8 @@
 //! The acts that policies judge: one type without value for each, tied to what it is done on.
 
-use crate::resource::{AgendaItem, Document, Kind, Log, Meeting, Office, Resolution, Resource, System, Vote};
+use crate::resource::{
+    AgendaItem, Document, Kind, Log, Meeting, Office, Resolution, Resource, SigningKey, System, Vote,
+};
 
 /// An act of the schema. `A::On` is the only thing it can be asked of.
 pub trait Action: Copy + Send + Sync + 'static + sealed::Sealed {
@@ -91,6 +93,9 @@ actions! {
     SignResolution on Resolution;
     /// Numbers, dates and seals a signed Resolution.
     SealResolution on Resolution;
+
+    /// Has a key of the appliance sign a list of documents.
+    SignBatch on SigningKey;
 
     /// Lists entries of the audit log.
     ListEntries on Log;

@@ -18,8 +18,8 @@ use crate::permit::Forbidden;
 use crate::policy::Policy;
 use crate::principal::{Factor, Principal, Role};
 use crate::resource::{
-    AgendaItem, Document, DocumentKind, Kind, Log, Meeting, MeetingState, Office, Resolution,
-    ResolutionState, Resource as _, Sitting, System, Vote, VoteState,
+    AgendaItem, Document, DocumentKind, KeyPurpose, Kind, Log, Meeting, MeetingState, Office, Resolution,
+    ResolutionState, Resource as _, SigningKey, Sitting, System, Vote, VoteState,
 };
 
 /// The instant at which the cast acts.
@@ -94,6 +94,7 @@ enum Thing {
     Meeting(Meeting),
     Office,
     Resolution(Resolution),
+    SigningKey(SigningKey),
     System,
     Vote(Vote),
 }
@@ -137,6 +138,10 @@ fn resolution(state: ResolutionState) -> Thing {
     Thing::Resolution(Resolution { id: Id::from_uuid(uuid()), version: 1, sitting, signer, state })
 }
 
+fn key(purpose: KeyPurpose) -> Thing {
+    Thing::SigningKey(SigningKey { label: "key".to_owned(), purpose })
+}
+
 /// Everything that acts are asked of, by name.
 fn things() -> Vec<(&'static str, Thing)> {
     let dossier = DocumentKind::Dossier;
@@ -161,6 +166,8 @@ fn things() -> Vec<(&'static str, Thing)> {
         ("resolution, draft", resolution(ResolutionState::Draft)),
         ("resolution, signed", resolution(ResolutionState::Signed)),
         ("resolution, sealed", resolution(ResolutionState::Sealed)),
+        ("key, batch", key(KeyPurpose::Batch)),
+        ("key, organisation", key(KeyPurpose::Organisation)),
         ("log", Thing::Log),
         ("system", Thing::System),
     ]
@@ -175,6 +182,7 @@ impl Thing {
             Self::Meeting(_) => Meeting::KIND,
             Self::Office => Office::KIND,
             Self::Resolution(_) => Resolution::KIND,
+            Self::SigningKey(_) => SigningKey::KIND,
             Self::System => System::KIND,
             Self::Vote(_) => Vote::KIND,
         }
@@ -189,6 +197,7 @@ impl Thing {
             Self::Meeting(meeting) => policy.judge(principal, action, meeting, NOW),
             Self::Office => policy.judge(principal, action, &Office, NOW),
             Self::Resolution(resolution) => policy.judge(principal, action, resolution, NOW),
+            Self::SigningKey(key) => policy.judge(principal, action, key, NOW),
             Self::System => policy.judge(principal, action, &System, NOW),
             Self::Vote(vote) => policy.judge(principal, action, vote, NOW),
         };
@@ -309,7 +318,7 @@ mod tests {
     #[test]
     fn one_factor_is_never_enough() {
         let policy = Policy::embedded().unwrap();
-        for factor in [Factor::Password, Factor::Totp] {
+        for factor in [Factor::Password, Factor::Totp, Factor::Local, Factor::Pin] {
             for (name, thing) in things() {
                 for (who, ..) in CALLERS {
                     let mut principal = caller(who).unwrap();

@@ -20,6 +20,10 @@ pub enum Factor {
     Passkey,
     /// A card's certificate and key.
     Card,
+    /// An account of the machine that may use the appliance's own socket.
+    Local,
+    /// The PIN of one's own token.
+    Pin,
 }
 
 impl Factor {
@@ -31,6 +35,8 @@ impl Factor {
             Self::Totp => "totp",
             Self::Passkey => "passkey",
             Self::Card => "card",
+            Self::Local => "local",
+            Self::Pin => "pin",
         }
     }
 }

@@ -19,6 +19,7 @@ pub enum Kind {
     Meeting,
     Office,
     Resolution,
+    SigningKey,
     System,
     Vote,
 }
@@ -34,6 +35,7 @@ impl Kind {
             Self::Meeting => "Meeting",
             Self::Office => "Office",
             Self::Resolution => "Resolution",
+            Self::SigningKey => "SigningKey",
             Self::System => "System",
             Self::Vote => "Vote",
         }
@@ -48,7 +50,7 @@ impl Kind {
             Self::Meeting => Some("ReadMeeting"),
             Self::Resolution => Some("ReadResolution"),
             Self::Vote => Some("ReadVote"),
-            Self::Log | Self::Office | Self::System => None,
+            Self::Log | Self::Office | Self::SigningKey | Self::System => None,
         }
     }
 }
@@ -207,6 +209,24 @@ pub struct Resolution {
     pub state: ResolutionState,
 }
 
+/// What a key of the appliance signs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum KeyPurpose {
+    /// Documents that whoever holds them brings: copies, notices, lists.
+    Batch,
+    /// Resolutions, as the organisation's signature and seal.
+    Organisation,
+}
+
+/// A key of the appliance that signs documents.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SigningKey {
+    /// Its label on the token.
+    pub label: String,
+    /// What it signs.
+    pub purpose: KeyPurpose,
+}
+
 /// The Government Office at large: what is done on nothing in particular.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Office;
@@ -276,6 +296,18 @@ impl Resource for Resolution {
 
     fn version(&self) -> i64 {
         self.version
+    }
+}
+
+impl Resource for SigningKey {
+    const KIND: Kind = Kind::SigningKey;
+
+    fn id(&self) -> String {
+        self.label.clone()
+    }
+
+    fn version(&self) -> i64 {
+        0
     }
 }
 

@@ -8,8 +8,8 @@ use cedar_policy::{Context, Entity, EntityId, EntityTypeName, EntityUid, Restric
 use crate::principal::{Principal, Role};
 use crate::resource::sealed::Sealed;
 use crate::resource::{
-    AgendaItem, Document, DocumentKind, Log, Meeting, MeetingState, Office, Resolution, ResolutionState,
-    Resource, Sitting, System, Vote, VoteState,
+    AgendaItem, Document, DocumentKind, KeyPurpose, Log, Meeting, MeetingState, Office, Resolution,
+    ResolutionState, Resource, SigningKey, Sitting, System, Vote, VoteState,
 };
 
 /// A fact could not be said in Cedar's words. The request is denied.
@@ -26,12 +26,13 @@ pub(crate) type Attributes = HashMap<String, RestrictedExpression>;
 #[expect(unnameable_types, reason = "in the signature of a sealed trait only")]
 pub struct Words(BTreeMap<&'static str, EntityTypeName>);
 
-const TYPES: [&str; 16] = [
+const TYPES: [&str; 18] = [
     "Action",
     "AgendaItem",
     "Document",
     "DocumentKind",
     "Factor",
+    "KeyPurpose",
     "Log",
     "Meeting",
     "MeetingState",
@@ -40,6 +41,7 @@ const TYPES: [&str; 16] = [
     "Resolution",
     "ResolutionState",
     "Role",
+    "SigningKey",
     "System",
     "Vote",
     "VoteState",
@@ -190,6 +192,16 @@ impl Sealed for Resolution {
             ("signer".into(), words.person(self.signer)?),
             ("state".into(), words.word("ResolutionState", state)?),
         ]))
+    }
+}
+
+impl Sealed for SigningKey {
+    fn attributes(&self, words: &Words) -> Result<Attributes, Malformed> {
+        let purpose = match self.purpose {
+            KeyPurpose::Batch => "batch",
+            KeyPurpose::Organisation => "organisation",
+        };
+        Ok(Attributes::from([("purpose".into(), words.word("KeyPurpose", purpose)?)]))
     }
 }
 
