@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use cabinet::id::{AgendaItemId, BallotId, DocumentVersionId, MeetingId, PersonId, ResolutionId, VoteId};
+use cabinet::id::{
+    AgendaItemId, BallotId, BatchId, DocumentVersionId, MeetingId, PersonId, ResolutionId, VoteId,
+};
 use cabinet::statement::VoteStatement;
 use cabinet::vote::Outcome;
 use cabinet::{Digest, canonical};
@@ -220,6 +222,38 @@ fact! {
         signed: Digest,
         /// The vote that adopted it.
         vote: VoteId,
+    }
+}
+
+fact! {
+    /// A person had exactly this list of documents authorised for signing.
+    #[derive(Clone, Debug, Eq, PartialEq)]
+    BatchAuthorised {
+        /// The batch.
+        batch: BatchId,
+        /// Digest of the canonical list of `[number, digest]`.
+        documents: Digest,
+        /// Label of the key that is to sign.
+        key: String,
+        /// The signature level: `B`, `T`, `LT` or `LTA`.
+        level: String,
+        /// How many they are.
+        n_documents: usize,
+    }
+}
+
+fact! {
+    /// One document of a batch was signed.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    BatchSigned {
+        /// The batch.
+        batch: BatchId,
+        /// Digest of the document as it was authorised.
+        document: Digest,
+        /// Its number in the list.
+        number: u32,
+        /// Digest of the signed document.
+        signed: Digest,
     }
 }
 

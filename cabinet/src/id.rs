@@ -14,6 +14,9 @@ pub mod kind {
     /// An item of a meeting's agenda (nội dung chương trình).
     #[derive(Debug)]
     pub enum AgendaItem {}
+    /// A list of documents to be signed by one authorisation.
+    #[derive(Debug)]
+    pub enum Batch {}
     /// A paper of a dossier (văn bản), one version.
     #[derive(Debug)]
     pub enum DocumentVersion {}
@@ -41,6 +44,8 @@ pub mod kind {
 pub type AgendaItemId = Id<kind::AgendaItem>;
 /// A ballot version's id.
 pub type BallotId = Id<kind::Ballot>;
+/// A batch's id.
+pub type BatchId = Id<kind::Batch>;
 /// A document version's id.
 pub type DocumentVersionId = Id<kind::DocumentVersion>;
 /// An audit entry's id.

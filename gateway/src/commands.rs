@@ -1,9 +1,11 @@
 //! The program's commands.
 
 pub mod serve;
+pub mod sign;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
@@ -54,6 +56,9 @@ enum Command {
         #[arg(long)]
         config: PathBuf,
     },
+    /// Signs PDFs as a list, through the running appliance: authorised as exactly these, asked of policy, logged.
+    #[command(after_help = sign::EXAMPLE)]
+    Sign(sign::Options),
     /// Works on policy bundles.
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -86,8 +91,9 @@ enum PolicyCommand {
 /// # Errors
 ///
 /// A sentence for the person at the terminal.
-pub fn run() -> anyhow::Result<()> {
+pub fn run() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
+        Command::Sign(options) => return sign::run(&options),
         Command::Serve { config } => serve::run(&config),
         Command::Demo { dir, fresh, listen, bench } => {
             demo::run(&demo::Options { dir, fresh, listen, bench })
@@ -105,7 +111,8 @@ pub fn run() -> anyhow::Result<()> {
             say(&serde_json::to_string(&metrics)?)
         }
         Command::ParserProcess => office::parser::run_worker().context("parser process"),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Writes a line for the person at the terminal.

@@ -42,6 +42,10 @@ pub struct ListenConfig {
     pub admin: SocketAddr,
     /// Metrics.
     pub metrics: SocketAddr,
+    /// Path of the appliance's own socket, for `ecabinet sign`; there is none if left out. Its folder must belong to
+    /// the service alone.
+    #[serde(default)]
+    pub local: Option<PathBuf>,
     /// Host names that clients use; a request for another host is refused.
     pub names: Vec<String>,
 }

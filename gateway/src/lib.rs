@@ -8,6 +8,7 @@ pub mod config;
 pub mod demo;
 pub mod door;
 pub mod listeners;
+pub mod local;
 pub mod metrics;
 pub mod passwords;
 pub mod session;

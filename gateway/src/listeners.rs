@@ -12,6 +12,7 @@ use hyper_util::service::TowerToHyperService;
 use prometheus::IntGauge;
 use rustls::ServerConfig;
 use signing::Certificate;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -133,7 +134,8 @@ impl Bound {
                 let _slot = slot;
                 if let Some((stream, peer)) = shake_hands(&acceptor, stream, address, listener, &limits).await
                 {
-                    converse(stream, peer, router, &limits).await;
+                    let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                    converse(stream, is_h2, peer, router, &limits).await;
                 }
             });
         }
@@ -164,8 +166,14 @@ async fn shake_hands(
     Some((stream, Peer { address: address.ip(), listener, certificate }))
 }
 
-async fn converse(stream: TlsStream<TcpStream>, peer: Peer, router: Router, limits: &LimitsConfig) {
-    let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+/// Serves one connection until it ends.
+pub(crate) async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    is_h2: bool,
+    peer: Peer,
+    router: Router,
+    limits: &LimitsConfig,
+) {
     let service = router.map_request(move |mut request: axum::http::Request<Incoming>| {
         request.extensions_mut().insert(peer.clone());
         request

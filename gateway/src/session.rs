@@ -30,6 +30,8 @@ pub enum Listener {
     Card,
     /// Client certificate; officers, auditors and operators only.
     Admin,
+    /// The appliance's own socket: commands on the same machine.
+    Local,
 }
 
 /// What we know of a connection ourselves.
@@ -77,7 +79,7 @@ pub async fn attach(State(door): State<Door>, mut request: Request, next: Next) 
     next.run(request).await
 }
 
-/// A session opened with a card is good only with that card; the admin door is for those who watch over the house.
+/// A session opened on the appliance's own socket is good only there, and one opened with a card only with that card; the admin door is for those who watch over the house.
 fn check_door(
     peer: Option<&Peer>,
     app: &App,
@@ -85,6 +87,13 @@ fn check_door(
     session: &Session,
 ) -> Result<(), Problem> {
     let peer = peer.ok_or_else(Problem::not_signed_in)?;
+    let is_local = session.factors.iter().any(|factor| factor == "local");
+    if is_local != (peer.listener == Listener::Local) {
+        return Err(Problem::not_signed_in());
+    }
+    if is_local {
+        return Ok(());
+    }
     let by_card = session.factors.iter().any(|factor| factor == "card");
     if by_card || peer.listener != Listener::Public {
         let holder = peer.certificate.as_ref().and_then(|certificate| app.directory.card_holder(certificate));
@@ -115,6 +124,8 @@ pub fn principal(app: &App, session: &Session) -> Option<Principal> {
             "password" => Some(Factor::Password),
             "totp" => Some(Factor::Totp),
             "card" => Some(Factor::Card),
+            "local" => Some(Factor::Local),
+            "pin" => Some(Factor::Pin),
             "passkey" => Some(Factor::Passkey),
             _ => None,
         })

@@ -31,6 +31,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(sign_in, who_am_i, sign_out))
         .routes(routes!(second_step))
         .routes(routes!(card))
+        .routes(routes!(local))
 }
 
 /// Account and password.
@@ -48,6 +49,15 @@ pub struct FirstStep {
 pub struct SecondStep {
     #[schema(value_type = String)]
     code: Secret,
+}
+
+/// Account and the PIN of its token.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LocalStep {
+    username: String,
+    #[schema(value_type = String, format = Password)]
+    pin: Secret,
 }
 
 /// What comes next.
@@ -208,6 +218,57 @@ async fn card(
         now,
     )
     .await?;
+    welcome(&app, person, &token)
+}
+
+/// Signs in on the appliance's own socket, for commands on the same machine. The session signs lists of documents
+/// and does nothing else.
+#[utoipa::path(post, path = "/api/session/local", operation_id = "signInLocal", tag = "session",
+    request_body = LocalStep,
+    responses((status = 200, body = Welcome), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
+async fn local(
+    State(app): State<App>,
+    Extension(throttle): Extension<Throttle>,
+    Extension(peer): Extension<Peer>,
+    Json(step): Json<LocalStep>,
+) -> Result<Response, Problem> {
+    if peer.listener != Listener::Local {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "local-only",
+            "this way in is for commands on the appliance's own machine",
+        ));
+    }
+    if step.username.len() > MAX_PASSWORD_BYTES {
+        return Err(failed());
+    }
+    limit(throttle.may_try(&step.username, peer.address))?;
+    let now = app.now();
+    let account = app.directory.account_of(&step.username);
+    let Some((person, signer)) =
+        account.and_then(|account| Some((account.person.id, account.signer.clone()?)))
+    else {
+        return Err(refuse(&app, &throttle, &peer, None, &step.username, "local", now).await?);
+    };
+    let pin = hsm::Pin::take(step.pin.into_inner())
+        .map_err(|err| Problem::unusable("pin-malformed", err.to_string()))?;
+    app.keys.check_pin(person, signer.token, pin).await?;
+    let credentials = store::credentials_by_id(&app.db, &app.keys, person).await?;
+    let token = draw_token()?;
+    sessions::begin(
+        &app.db,
+        sessions::NewSession {
+            token: token.as_bytes(),
+            person,
+            epoch: credentials.epoch,
+            factors: &["local", "pin"],
+            stage: Stage::Full,
+            used_step: None,
+        },
+        now,
+    )
+    .await?;
+    throttle.succeeded(&step.username, peer.address);
     welcome(&app, person, &token)
 }
 

@@ -5,6 +5,7 @@
 
 mod columns;
 mod config;
+mod documents;
 mod pins;
 
 use std::fmt;
@@ -24,6 +25,7 @@ use crate::store::Db;
 
 pub use columns::Columns;
 pub use config::{KeysConfig, TokenConfig};
+pub use documents::DocumentKey;
 pub use pins::MAX_WRONG_PINS;
 
 /// Why nothing was signed, wrapped or unwrapped.
@@ -71,14 +73,14 @@ pub struct Keys(Arc<Inner>);
 
 struct Inner {
     personal: PersonalTokens,
-    organisation: Pool,
+    organisation: DocumentKey,
+    batch: Option<DocumentKey>,
     log: Pool,
     encryption: Pool,
     config: KeysConfig,
     trust: TrustStore,
     /// Certificates between signers and anchors.
     chain: Vec<Certificate>,
-    organisation_certificate: Certificate,
     log_certificate: Certificate,
     columns: Columns,
     pins: pins::Pins,
@@ -104,11 +106,11 @@ impl Keys {
         Ok(Self(Arc::new(Inner {
             personal: loaded.personal,
             organisation: loaded.organisation,
+            batch: loaded.batch,
             log: loaded.log,
             encryption: loaded.encryption,
             trust: loaded.trust,
             chain: loaded.chain,
-            organisation_certificate: loaded.organisation_certificate,
             log_certificate: loaded.log_certificate,
             config: loaded.config,
             columns,
@@ -138,7 +140,7 @@ impl Keys {
     /// The certificate of the organisation's key.
     #[must_use]
     pub fn organisation_certificate(&self) -> &Certificate {
-        &self.0.organisation_certificate
+        self.0.organisation.certificate()
     }
 
     /// The certificate of the log's key.
@@ -200,10 +202,26 @@ impl Keys {
     ///
     /// * [`KeysError::ClockWentBack`], [`KeysError::Token`].
     pub async fn sign_as_organisation(&self, digest: Digest) -> Result<RawSignature, KeysError> {
+        self.sign_with(&self.0.organisation, digest).await
+    }
+
+    /// The key of the appliance with this label that signs documents.
+    #[must_use]
+    pub fn document_key(&self, label: &str) -> Option<&DocumentKey> {
+        [Some(&self.0.organisation), self.0.batch.as_ref()]
+            .into_iter()
+            .flatten()
+            .find(|key| key.label() == label)
+    }
+
+    /// Signs `digest` with a key of the appliance that signs documents.
+    ///
+    /// # Errors
+    ///
+    /// * [`KeysError::ClockWentBack`], [`KeysError::Token`].
+    pub async fn sign_with(&self, key: &DocumentKey, digest: Digest) -> Result<RawSignature, KeysError> {
         self.check_clock()?;
-        let scheme = scheme_of(&self.0.organisation_certificate)?;
-        let (pool, key) = (self.0.organisation.clone(), self.0.config.organisation.key.clone());
-        blocking(move || Ok(pool.sign(&key, ToSign::Digest(&digest), scheme)?)).await
+        key.sign(digest).await
     }
 
     /// Signs `message` with the log's Ed25519 key.
@@ -255,8 +273,9 @@ impl Keys {
     /// Whether every token of the appliance can take a call.
     #[must_use]
     pub fn is_well(&self) -> bool {
-        let pools = [&self.0.organisation, &self.0.log, &self.0.encryption];
-        pools.iter().all(|pool| pool.health().state != hsm::HealthState::Down)
+        let signing = [Some(&self.0.organisation), self.0.batch.as_ref()].into_iter().flatten();
+        let mut pools = signing.map(DocumentKey::pool).chain([&self.0.log, &self.0.encryption]);
+        pools.all(|pool| pool.health().state != hsm::HealthState::Down)
             && self.0.personal.health().state != hsm::HealthState::Down
     }
 

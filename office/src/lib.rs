@@ -4,6 +4,7 @@
 //! them the application's parts, the database, keys, objects, log, live events and the parser process.
 
 pub mod app;
+pub mod batches;
 pub mod blobs;
 pub mod clock;
 pub mod dossiers;

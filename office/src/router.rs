@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::error::Problem;
 use crate::json::Json;
-use crate::{dossiers, entries, meetings, people, resolutions, search, votes};
+use crate::{batches, dossiers, entries, meetings, people, resolutions, search, votes};
 
 /// Largest JSON body, in bytes.
 const MAX_JSON_BYTES: usize = 1 << 20;
@@ -51,6 +51,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(dossiers::http::routes())
         .merge(votes::http::routes())
         .merge(resolutions::http::routes())
+        .merge(batches::http::routes())
         .merge(search::http::routes())
         .merge(entries::http::routes())
 }

@@ -11,7 +11,7 @@ mod fields;
 mod prepare;
 
 pub use appearance::Appearance;
-pub use fields::{Field, FieldKind, add_fields};
+pub use fields::{Field, FieldKind, add_fields, empty_signature_field};
 pub use prepare::{Prepared, prepare};
 
 pub use crate::pdf::Rect;

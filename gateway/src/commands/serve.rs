@@ -17,6 +17,7 @@ use crate::commands::PARSER;
 use crate::config::Config;
 use crate::door;
 use crate::listeners::{Bound, Slots};
+use crate::local::LocalDoor;
 use crate::metrics::Metrics;
 use crate::passwords::Passwords;
 use crate::session::Listener;
@@ -122,6 +123,12 @@ impl Appliance {
                 .await
                 .with_context(|| format!("binding {address}: choose another address in [listen]"))?;
             tokio::spawn(bound.serve(config.limits.clone(), slots.clone()));
+        }
+        if let Some(path) = &listen.local {
+            let door = LocalDoor::bind(path, self.router.clone())
+                .await
+                .with_context(|| format!("binding {}: see listen.local", path.display()))?;
+            tokio::spawn(door.serve(config.limits.clone()));
         }
         Ok(())
     }

@@ -19,6 +19,8 @@ const SOFTHSM: [&str; 2] =
     ["/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so"];
 /// Where Debian puts fonts with all Vietnamese letters.
 const FONTS: [&str; 2] = ["/usr/share/fonts/truetype/croscore", "/usr/share/fonts/truetype/liberation2"];
+/// Longest name that the system takes for a socket, in bytes.
+const MAX_SOCKET_PATH_BYTES: usize = 107;
 
 /// The demonstration's folder.
 #[derive(Clone, Debug)]
@@ -129,17 +131,6 @@ impl Folder {
     /// Writes the configuration that the demonstration runs by.
     pub(super) fn write_config(&self, [public, card, admin, metrics]: [SocketAddr; 4]) -> anyhow::Result<()> {
         let path = |name: &str| toml::Value::String(self.path(name).display().to_string());
-        let token = |name: &str, key: &str, certificate: Option<&str>| {
-            let mut table = toml::Table::new();
-            table.insert("token".to_owned(), name.into());
-            table.insert("key".to_owned(), key.into());
-            table.insert("pin_file".to_owned(), path(&format!("secrets/{name}.pin")));
-            if let Some(certificate) = certificate {
-                table.insert("certificate".to_owned(), path(certificate));
-            }
-            toml::Value::Table(table)
-        };
-        let module = Self::module()?.display().to_string();
         let fonts: Vec<_> = Self::fonts()?.iter().map(|path| path.display().to_string()).collect();
         let config = toml::toml! {
             test_installation = true
@@ -175,6 +166,11 @@ impl Folder {
         put(&mut config, "listen", "card", card.to_string().into());
         put(&mut config, "listen", "admin", admin.to_string().into());
         put(&mut config, "listen", "metrics", metrics.to_string().into());
+        let socket = self.path("data/local.sock");
+        // The system takes no longer name for a socket; without one, only `ecabinet sign` is missing.
+        if socket.as_os_str().len() <= MAX_SOCKET_PATH_BYTES {
+            put(&mut config, "listen", "local", path("data/local.sock"));
+        }
         put(&mut config, "tls", "certificate", path("tls/server.pem"));
         put(&mut config, "tls", "key", path("tls/server.key"));
         put(&mut config, "tls", "client_anchors", path("tls/ca.pem"));
@@ -184,22 +180,41 @@ impl Folder {
         put(&mut config, "office", "log", path("data/log"));
         put(&mut config, "office", "rules", path("rules.json"));
         put(&mut config, "office", "fonts", fonts.into());
-        put(&mut config, "keys", "module", module.into());
+        self.put_keys(&mut config)?;
+        put(&mut config, "body", "seal_image", path("images/seal.png"));
+        put(&mut config, "body", "signature_images", path("images/signatures"));
+        Ok(fs::write(self.config(), toml::to_string_pretty(&config)?)?)
+    }
+
+    /// The tokens, keys and certificates that `provision` made.
+    fn put_keys(&self, config: &mut toml::Table) -> anyhow::Result<()> {
+        let path = |name: &str| toml::Value::String(self.path(name).display().to_string());
+        let token = |name: &str, key: &str, certificate: Option<&str>| {
+            let mut table = toml::Table::new();
+            table.insert("token".to_owned(), name.into());
+            table.insert("key".to_owned(), key.into());
+            table.insert("pin_file".to_owned(), path(&format!("secrets/{name}.pin")));
+            if let Some(certificate) = certificate {
+                table.insert("certificate".to_owned(), path(certificate));
+            }
+            toml::Value::Table(table)
+        };
+        let module = Self::module()?.display().to_string();
+        put(config, "keys", "module", module.into());
         let environment = toml::Table::from_iter([("SOFTHSM2_CONF".to_owned(), path("softhsm2.conf"))]);
-        put(&mut config, "keys", "environment", environment.into());
-        put(&mut config, "keys", "trust", path("trust"));
-        put(&mut config, "keys", "chain", path("data/chain.pem"));
+        put(config, "keys", "environment", environment.into());
+        put(config, "keys", "trust", path("trust"));
+        put(config, "keys", "chain", path("data/chain.pem"));
         put(
-            &mut config,
+            config,
             "keys",
             "organisation",
             token("organisation", "organisation", Some("data/organisation.pem")),
         );
-        put(&mut config, "keys", "log", token("log", "log", Some("data/log.pem")));
-        put(&mut config, "keys", "encryption", token("encryption", "kek-1", None));
-        put(&mut config, "body", "seal_image", path("images/seal.png"));
-        put(&mut config, "body", "signature_images", path("images/signatures"));
-        Ok(fs::write(self.config(), toml::to_string_pretty(&config)?)?)
+        put(config, "keys", "log", token("log", "log", Some("data/log.pem")));
+        put(config, "keys", "encryption", token("encryption", "kek-1", None));
+        put(config, "keys", "batch", token("batch", "batch", Some("data/batch.pem")));
+        Ok(())
     }
 }
 

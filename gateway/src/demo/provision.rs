@@ -119,6 +119,7 @@ fn make_appliance_tokens(
     for (token, key, profile) in [
         ("organisation", "organisation", Some((Profile::Organisation, "CHÍNH PHỦ (THỬ NGHIỆM)", 10_u64))),
         ("log", "log", Some((Profile::Log, "LOG e-Cabinet (THỬ NGHIỆM)", 11))),
+        ("batch", "batch", Some((Profile::Organisation, "VĂN PHÒNG CHÍNH PHỦ (THỬ NGHIỆM)", 12))),
         ("encryption", "kek-1", None),
     ] {
         let (label, key): (TokenLabel, KeyLabel) = (token.parse()?, key.parse()?);

@@ -13,7 +13,7 @@ use crate::app::{App, SignedIn};
 use crate::blobs::{BlobError, Written};
 use crate::entries::Draft;
 use crate::error::Problem;
-use crate::parser::{ParserError, Refused};
+use crate::parser::{Inspected, ParserError, Refused};
 use crate::search::IndexedPaper;
 use crate::store::{StoreError, SystemAct, Tx};
 
@@ -54,26 +54,42 @@ pub async fn take_in(
     new: NewDocument,
     bytes: Zeroizing<Vec<u8>>,
 ) -> Result<TakenIn, Problem> {
-    let inspected = match app.parser.inspect(&bytes).await {
+    let inspected = match inspect(app, &bytes).await {
         Ok(inspected) => inspected,
-        Err(ParserError::Refused(refused)) => return Err(refuse(app, who, &new, refused).await?),
-        Err(ParserError::GaveUp) => return Err(refuse(app, who, &new, Refused::Unreadable).await?),
+        Err(problem) if problem.status >= 500 => return Err(problem),
+        Err(problem) => {
+            log_refusal(app, who, &new, problem.code.to_string()).await?;
+            return Err(problem);
+        }
+    };
+    seal(app, who, new, bytes, &inspected.pages).await
+}
+
+/// Reads a paper in the parser process, and refuses what must not come in.
+///
+/// # Errors
+///
+/// 422 with the reason, 413; 503 if no parser process can be started.
+pub async fn inspect(app: &App, bytes: &[u8]) -> Result<Inspected, Problem> {
+    let inspected = match app.parser.inspect(bytes).await {
+        Ok(inspected) => inspected,
+        Err(ParserError::Refused(refused)) => return Err(refusal(refused)),
+        Err(ParserError::GaveUp) => return Err(refusal(Refused::Unreadable)),
         Err(ParserError::Unavailable(err)) => {
             tracing::error!(%err, "no parser process");
             return Err(Problem::unavailable("parser-unavailable", "nothing was kept; try again", 5));
         }
     };
-    if let Some(found) = &inspected.marking {
-        log_refusal(app, who, &new, "secrecy-marked").await?;
-        return Err(Problem::unusable(
+    match &inspected.marking {
+        None => Ok(inspected),
+        Some(found) => Err(Problem::unusable(
             "secrecy-marked",
             format!(
                 "the paper is marked {}: state secrets stay out of this system; nothing of it was kept",
                 found.level
             ),
-        ));
+        )),
     }
-    seal(app, who, new, bytes, &inspected.pages).await
 }
 
 async fn seal(
@@ -122,7 +138,7 @@ impl TakenIn {
     }
 }
 
-async fn refuse(app: &App, who: &SignedIn, new: &NewDocument, refused: Refused) -> Result<Problem, Problem> {
+fn refusal(refused: Refused) -> Problem {
     let (status, code, detail) = match refused {
         Refused::Encrypted => (
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -148,18 +164,12 @@ async fn refuse(app: &App, who: &SignedIn, new: &NewDocument, refused: Refused) 
             "the PDF is damaged: export it again and send it again",
         ),
     };
-    log_refusal(app, who, new, code).await?;
-    Ok(Problem::new(status, code, detail))
+    Problem::new(status, code, detail)
 }
 
-async fn log_refusal(
-    app: &App,
-    who: &SignedIn,
-    new: &NewDocument,
-    why: &'static str,
-) -> Result<(), StoreError> {
+async fn log_refusal(app: &App, who: &SignedIn, new: &NewDocument, why: String) -> Result<(), StoreError> {
     let tx = app.db.begin_system(SystemAct("log a refused paper")).await?;
-    let body = [("meeting", new.meeting.to_string()), ("why", why.to_owned())];
+    let body = [("meeting", new.meeting.to_string()), ("why", why)];
     tx.commit(app.now(), Draft::act(Act::DocumentRefused, Some(who.id), body)).await?;
     Ok(())
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use hsm::{KeyLabel, Module, PersonalConfig, PersonalTokens, Pin, Pool, PoolConfig, TokenLabel};
+use policies::resource::KeyPurpose;
 use serde::Deserialize;
 use signing::{Certificate, TrustStore};
 use zeroize::Zeroizing;
 
-use super::KeysError;
+use super::{DocumentKey, KeysError};
 
 /// The `[keys]` part of the configuration.
 #[derive(Clone, Debug, Deserialize)]
@@ -29,6 +30,9 @@ pub struct KeysConfig {
     pub log: TokenConfig,
     /// The key-encryption token.
     pub encryption: TokenConfig,
+    /// The token whose key signs lists of documents, if there is one.
+    #[serde(default)]
+    pub batch: Option<TokenConfig>,
 }
 
 /// One token that stays logged in.
@@ -58,12 +62,12 @@ fn parsed<'de, D: serde::Deserializer<'de>, T: std::str::FromStr<Err: std::fmt::
 pub(super) struct Loaded {
     pub(super) config: KeysConfig,
     pub(super) personal: PersonalTokens,
-    pub(super) organisation: Pool,
+    pub(super) organisation: DocumentKey,
+    pub(super) batch: Option<DocumentKey>,
     pub(super) log: Pool,
     pub(super) encryption: Pool,
     pub(super) trust: TrustStore,
     pub(super) chain: Vec<Certificate>,
-    pub(super) organisation_certificate: Certificate,
     pub(super) log_certificate: Certificate,
 }
 
@@ -72,7 +76,6 @@ impl KeysConfig {
     pub(super) fn load(self) -> Result<Loaded, KeysError> {
         let module = Module::load(&self.module)?;
         let personal = module.personal(PersonalConfig::default())?;
-        let organisation = self.organisation.open(&module)?;
         let log = self.log.open(&module)?;
         let encryption = self.encryption.open(&module)?;
         if !encryption.has_key(&self.encryption.key)? {
@@ -81,17 +84,19 @@ impl KeysConfig {
         let trust = TrustStore::from_pem_files(&self.trust).map_err(|err| invalid(&self.trust, err))?;
         let chain =
             Certificate::all_from_pem(&read(&self.chain)?).map_err(|err| invalid(&self.chain, err))?;
-        let organisation_certificate = self.organisation.certificate_of(&organisation)?;
+        let organisation = self.organisation.document_key(&module, KeyPurpose::Organisation)?;
+        let batch =
+            self.batch.as_ref().map(|batch| batch.document_key(&module, KeyPurpose::Batch)).transpose()?;
         let log_certificate = self.log.certificate_of(&log)?;
         Ok(Loaded {
             config: self,
             personal,
             organisation,
+            batch,
             log,
             encryption,
             trust,
             chain,
-            organisation_certificate,
             log_certificate,
         })
     }
@@ -104,6 +109,12 @@ impl TokenConfig {
         );
         let pin = Pin::parse(text.trim_end()).map_err(|err| invalid(&self.pin_file, err))?;
         Ok(module.open_pool(&self.token, &pin, PoolConfig::default())?)
+    }
+
+    fn document_key(&self, module: &Module, purpose: KeyPurpose) -> Result<DocumentKey, KeysError> {
+        let pool = self.open(module)?;
+        let certificate = self.certificate_of(&pool)?;
+        Ok(DocumentKey::new(self.key.clone(), purpose, certificate, pool))
     }
 
     /// The certificate, if it belongs to the key on the token.

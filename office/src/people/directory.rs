@@ -74,6 +74,12 @@ impl Directory {
         self.all().get(&id).cloned()
     }
 
+    /// The account of that name.
+    #[must_use]
+    pub fn account_of(&self, username: &str) -> Option<Arc<Account>> {
+        self.all().values().find(|account| account.person.username == username).cloned()
+    }
+
     /// The person of that id; one whose account is gone is shown by his id alone.
     #[must_use]
     pub fn person(&self, id: PersonId) -> Person {

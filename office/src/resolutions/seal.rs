@@ -88,13 +88,7 @@ fn check_signed(
     recorded: Digest,
     now: Timestamp,
 ) -> Result<(), Problem> {
-    let refuse = |why: &str| {
-        tracing::error!(resolution.id = %resolution.id, why, "the organisation's key was asked to seal what is not properly signed");
-        Problem::conflict(
-            "not-properly-signed",
-            "this revision does not bear the authorised person's valid signature",
-        )
-    };
+    let refuse = |why: &str| not_properly_signed(resolution, why);
     let expected: Option<Certificate> = app
         .directory
         .account(resolution.signer)
@@ -116,6 +110,31 @@ fn check_signed(
     } else {
         Err(refuse("the signature is not whole, valid and the authorised person's"))
     }
+}
+
+fn not_properly_signed(resolution: &Resolution, why: &str) -> Problem {
+    tracing::error!(resolution.id = %resolution.id, why, "the organisation's key was asked to seal what is not properly signed");
+    unsigned()
+}
+
+fn unsigned() -> Problem {
+    Problem::conflict(
+        "not-properly-signed",
+        "this revision does not bear the authorised person's valid signature",
+    )
+}
+
+/// Whether `paper` is, bit for bit, a revision of a Resolution that the authorised person has signed: the only
+/// thing that the organisation's key signs.
+///
+/// # Errors
+///
+/// 409 `not-properly-signed`.
+pub async fn check_signed_revision(app: &App, paper: &[u8], now: Timestamp) -> Result<(), Problem> {
+    let digest = Digest::of(paper);
+    let found = store::of_signed_revision(&app.db, &app.keys, digest).await?;
+    let resolution = found.ok_or_else(unsigned)?;
+    check_signed(app, &resolution, paper, digest, now)
 }
 
 async fn prepare(

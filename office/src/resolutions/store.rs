@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use cabinet::id::{AgendaItemId, DocumentVersionId, MeetingId, PersonId, ResolutionId, VoteId};
 use cabinet::resolution::{NumberAndSymbol, ResolutionState};
-use cabinet::{Timestamp, canonical};
+use cabinet::{Digest, Timestamp, canonical};
 use serde::{Deserialize, Serialize};
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
@@ -125,15 +125,30 @@ pub async fn all(db: &Db, keys: &Keys) -> Result<Vec<Resolution>, StoreError> {
 ///
 /// * [`StoreError`].
 pub async fn of_vote(db: &Db, keys: &Keys, vote: VoteId) -> Result<Option<Resolution>, StoreError> {
-    let row = sqlx::query(
-        "select s.id, r.version, s.vote, s.meeting, s.item, s.state, s.title_sealed, s.document, s.signed_document, \
-         s.anchors_sealed, s.signer, s.signed_at, s.number, s.symbol, s.sealed_at \
-         from resolutions s join resources r on r.id = s.id where s.vote = $1",
+    let found = sqlx::query("select id from resolutions where vote = $1").bind(vote.to_string());
+    found_by(db, keys, found.fetch_optional(db.readers()).await?).await
+}
+
+/// The Resolution whose revision with the authorised person's signature has this digest, if there is one.
+///
+/// # Errors
+///
+/// * [`StoreError`].
+pub async fn of_signed_revision(
+    db: &Db,
+    keys: &Keys,
+    digest: Digest,
+) -> Result<Option<Resolution>, StoreError> {
+    let found = sqlx::query(
+        "select s.id from resolutions s join documents d on d.id = s.signed_document where d.digest = $1",
     )
-    .bind(vote.to_string())
-    .fetch_optional(db.readers())
-    .await?;
-    row.map(|row| resolution(&row, keys)).transpose()
+    .bind(digest.to_string());
+    found_by(db, keys, found.fetch_optional(db.readers()).await?).await
+}
+
+async fn found_by(db: &Db, keys: &Keys, row: Option<AnyRow>) -> Result<Option<Resolution>, StoreError> {
+    let Some(row) = row else { return Ok(None) };
+    load(db, keys, parse(&row.try_get::<String, _>("id")?)?).await.map(Some)
 }
 
 fn resolution(row: &AnyRow, keys: &Keys) -> Result<Resolution, StoreError> {

@@ -38,6 +38,29 @@ pub enum FieldKind {
     },
 }
 
+impl Field {
+    /// A signature field on the first page that does not show.
+    #[must_use]
+    pub fn invisible(name: &str) -> Self {
+        let rect = Rect::from_points(0, 0, 0, 0);
+        Self { name: name.to_owned(), page: 0, rect, kind: FieldKind::Signature }
+    }
+}
+
+/// The full name of the first empty signature field of a document, if it has one.
+///
+/// # Errors
+///
+/// [`PadesError::Pdf`].
+pub fn empty_signature_field(pdf: &[u8]) -> Result<Option<String>, PadesError> {
+    let document = Document::open(pdf)?;
+    let fields = form::fields(&document)?;
+    Ok(fields
+        .into_iter()
+        .find(|field| field.is_signature() && field.value == Object::Null)
+        .map(|field| field.name))
+}
+
 /// Reserves empty fields on an unsigned document, as an incremental update, and returns the new file.
 ///
 /// # Errors

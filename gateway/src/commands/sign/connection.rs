@@ -1,0 +1,126 @@
+//! A conversation with the appliance over its own socket.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::http::{Method, Request, StatusCode, header};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use office::batches::MAX_DOCUMENT_BYTES;
+use serde_json::{Value, json};
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::session::COOKIE;
+
+/// How long one answer may take.
+const DEADLINE: Duration = Duration::from_secs(120);
+/// Largest answer: a document and what a signature adds, in bytes.
+const MAX_ANSWER_BYTES: usize = MAX_DOCUMENT_BYTES + (16 << 20);
+
+/// An answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) body: Bytes,
+}
+
+impl Answer {
+    /// What went wrong, with its code.
+    pub(super) fn problem(&self) -> String {
+        let problem: Value = serde_json::from_slice(&self.body).unwrap_or(Value::Null);
+        match (problem["code"].as_str(), problem["detail"].as_str()) {
+            (Some(code), Some(detail)) => match problem["tries_left"].as_u64() {
+                Some(tries) => format!("{code}: {detail} ({tries} tries left)"),
+                None => format!("{code}: {detail}"),
+            },
+            _ => format!("the appliance answered {}", self.status),
+        }
+    }
+}
+
+/// A connection and its session.
+#[derive(Debug)]
+pub(super) struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    host: String,
+    cookie: Option<String>,
+}
+
+impl Connection {
+    pub(super) async fn open(socket: &Path, host: String) -> anyhow::Result<Self> {
+        let stream = UnixStream::connect(socket).await?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(async move {
+            if let Err(err) = connection.await {
+                tracing::debug!(%err, "connection ended");
+            }
+        });
+        Ok(Self { sender, host, cookie: None })
+    }
+
+    pub(super) async fn sign_in(&mut self, user: &str, pin: &str) -> anyhow::Result<Answer> {
+        self.json(Method::POST, "/api/session/local", &json!({"username": user, "pin": pin})).await
+    }
+
+    pub(super) async fn authorise(&mut self, request: &Value) -> anyhow::Result<Answer> {
+        self.json(Method::POST, "/api/batches", request).await
+    }
+
+    pub(super) async fn sign(&mut self, batch: &str, number: u32, pdf: Vec<u8>) -> anyhow::Result<Answer> {
+        let path = format!("/api/batches/{batch}/documents/{number}");
+        self.send(Method::PUT, &path, "application/pdf", pdf.into()).await
+    }
+
+    /// Takes the rest of the list back; if that fails it expires by itself.
+    pub(super) async fn withdraw(&mut self, batch: &str) {
+        drop(self.json(Method::DELETE, &format!("/api/batches/{batch}"), &Value::Null).await);
+    }
+
+    /// Ends the session; if that fails it expires by itself.
+    pub(super) async fn sign_out(&mut self) {
+        drop(self.json(Method::DELETE, "/api/session", &Value::Null).await);
+    }
+
+    async fn json(&mut self, method: Method, path: &str, body: &Value) -> anyhow::Result<Answer> {
+        let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(body)? };
+        self.send(method, path, "application/json", body.into()).await
+    }
+
+    async fn send(&mut self, method: Method, path: &str, kind: &str, body: Bytes) -> anyhow::Result<Answer> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, &self.host)
+            .header(header::ORIGIN, format!("https://{}", self.host))
+            .header(header::CONTENT_TYPE, kind)
+            .header("idempotency-key", Uuid::now_v7().to_string());
+        if let Some(cookie) = &self.cookie {
+            request = request.header(header::COOKIE, format!("{COOKIE}={cookie}"));
+        }
+        let request = request.body(Full::new(body))?;
+        let asked = async {
+            self.sender.ready().await?;
+            let answer = self.sender.send_request(request).await?;
+            let (head, body) = answer.into_parts();
+            let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
+            let body = body.map_err(|err| anyhow::anyhow!("the answer broke off: {err}"))?.to_bytes();
+            anyhow::Ok((head, body))
+        };
+        let (head, body) =
+            timeout(DEADLINE, asked).await.context("the appliance did not answer in two minutes")??;
+        for set in head.headers.get_all(header::SET_COOKIE) {
+            let pair = set.to_str().ok().and_then(|set| set.split(';').next()?.split_once('='));
+            if let Some((name, value)) = pair
+                && name == COOKIE
+            {
+                self.cookie = Some(value.to_owned());
+            }
+        }
+        Ok(Answer { status: head.status, body })
+    }
+}
