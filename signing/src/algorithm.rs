@@ -354,3 +354,6 @@ fn no_parameters(parameters: &[u8]) -> Result<(), Invalid> {
         _ => Err(Invalid::Structure("parameters of an algorithm that has none")),
     }
 }
+
+#[cfg(test)]
+mod wycheproof;
