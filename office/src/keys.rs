@@ -290,6 +290,9 @@ impl Keys {
 fn scheme_of(certificate: &Certificate) -> Result<Scheme, KeysError> {
     match SignatureAlgorithm::of(certificate).map_err(|err| KeysError::Invalid(err.to_string()))? {
         SignatureAlgorithm::EcdsaP256Sha256 => Ok(Scheme::EcdsaSha256),
+        SignatureAlgorithm::EcdsaP384Sha384 => {
+            Err(KeysError::Invalid("the tokens here sign with P-256 or RSA: certify such a key".to_owned()))
+        }
         SignatureAlgorithm::RsaPkcs1Sha256 => Ok(Scheme::RsaPkcs1Sha256),
         SignatureAlgorithm::RsaPssSha256 => Ok(Scheme::RsaPssSha256),
     }

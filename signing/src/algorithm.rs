@@ -1,10 +1,13 @@
 //! Signature algorithms: how each is named in CMS, and how a raw signature is checked.
+//!
+//! Source: `docs/sources.md`, entries `rfc5754` (hashes and ECDSA in CMS), `rfc8017`, `rfc8419` (Ed25519 in CMS).
 
+use cabinet::Digest;
 use const_oid::ObjectIdentifier;
 use openssl::bn::BigNum;
 use openssl::ecdsa::EcdsaSig;
 use openssl::hash::MessageDigest;
-use openssl::pkey::Id;
+use openssl::pkey::{Id, PKeyRef, Public};
 use openssl::rsa::Padding;
 use openssl::sign::{RsaPssSaltlen, Verifier};
 
@@ -22,20 +25,28 @@ const RSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1
 const MGF1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.8");
 const ECDSA_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
 const ECDSA_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
+const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 const ECDSA_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.4");
 
 /// Length of r and of s on P-256, in bytes.
 const P256_SCALAR_BYTES: usize = 32;
+/// Length of r and of s on P-384, in bytes.
+const P384_SCALAR_BYTES: usize = 48;
+/// Smallest curve and modulus that a signature is accepted from, in bits.
+const MIN_CURVE_BITS: u32 = 256;
+const MIN_MODULUS_BITS: u32 = 2048;
 /// Salt of RSASSA-PSS with SHA-256, in bytes: as long as the hash.
 const PSS_SALT_BYTES: u8 = 32;
 
-/// An algorithm that we sign with. All hash with SHA-256.
+/// An algorithm that we sign with.
 ///
 /// Source: `docs/sources.md`, entries `tt15-2025` (PSS) and `vgca-practice` (PKCS#1 v1.5).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum SignatureAlgorithm {
     /// ECDSA on P-256; the raw signature is r‖s, 64 bytes.
     EcdsaP256Sha256,
+    /// ECDSA on P-384; the raw signature is r‖s, 96 bytes.
+    EcdsaP384Sha384,
     /// RSASSA-PKCS1-v1_5; the raw signature is as long as the modulus.
     RsaPkcs1Sha256,
     /// RSASSA-PSS with MGF1-SHA-256 and a salt of 32 bytes.
@@ -47,11 +58,12 @@ impl SignatureAlgorithm {
     ///
     /// # Errors
     ///
-    /// [`Invalid::Algorithm`]: no signature is made with such a key; use P-256 or RSA of 2048 bits and more.
+    /// [`Invalid::Algorithm`]: no signature is made with such a key; use P-256, P-384 or RSA of 2048 bits and more.
     pub fn of(certificate: &Certificate) -> Result<Self, Invalid> {
         match certificate.key_kind() {
             KeyKind::EcP256 => Ok(Self::EcdsaP256Sha256),
-            KeyKind::Rsa { modulus_bits } if modulus_bits >= 2048 => Ok(Self::RsaPkcs1Sha256),
+            KeyKind::EcP384 => Ok(Self::EcdsaP384Sha384),
+            KeyKind::Rsa { modulus_bits } if modulus_bits >= MIN_MODULUS_BITS => Ok(Self::RsaPkcs1Sha256),
             kind @ (KeyKind::Rsa { .. } | KeyKind::Ed25519 | KeyKind::Other) => {
                 Err(Invalid::Algorithm(format!("{kind:?}")))
             }
@@ -63,9 +75,19 @@ impl SignatureAlgorithm {
     pub const fn fits(self, kind: KeyKind) -> bool {
         match self {
             Self::EcdsaP256Sha256 => matches!(kind, KeyKind::EcP256),
+            Self::EcdsaP384Sha384 => matches!(kind, KeyKind::EcP384),
             Self::RsaPkcs1Sha256 | Self::RsaPssSha256 => {
-                matches!(kind, KeyKind::Rsa { modulus_bits } if modulus_bits >= 2048)
+                matches!(kind, KeyKind::Rsa { modulus_bits } if modulus_bits >= MIN_MODULUS_BITS)
             }
+        }
+    }
+
+    /// The hash of the content and of what the token signs.
+    #[must_use]
+    pub const fn hash(self) -> Hash {
+        match self {
+            Self::EcdsaP256Sha256 | Self::RsaPkcs1Sha256 | Self::RsaPssSha256 => Hash::Sha256,
+            Self::EcdsaP384Sha384 => Hash::Sha384,
         }
     }
 
@@ -73,11 +95,12 @@ impl SignatureAlgorithm {
     pub(crate) fn identifier(self) -> Vec<u8> {
         match self {
             Self::EcdsaP256Sha256 => tlv::write(tlv::SEQUENCE, &[&oid(ECDSA_SHA256)]),
+            Self::EcdsaP384Sha384 => tlv::write(tlv::SEQUENCE, &[&oid(ECDSA_SHA384)]),
             Self::RsaPkcs1Sha256 => {
                 tlv::write(tlv::SEQUENCE, &[&oid(RSA_SHA256), &tlv::write(tlv::NULL, &[])])
             }
             Self::RsaPssSha256 => {
-                let hash = digest_identifier();
+                let hash = Hash::Sha256.identifier();
                 let mask = tlv::write(tlv::SEQUENCE, &[&oid(MGF1), &hash]);
                 let salt = tlv::write(tlv::INTEGER, &[&[PSS_SALT_BYTES]]);
                 let parameters = tlv::write(
@@ -95,26 +118,28 @@ impl SignatureAlgorithm {
 
     /// The signature as CMS carries it: ECDSA's r‖s becomes DER, RSA's octets stay.
     pub(crate) fn cms_value(self, raw: &[u8]) -> Result<Vec<u8>, Invalid> {
-        match self {
-            Self::EcdsaP256Sha256 => {
-                let (r, s) = raw.split_at_checked(P256_SCALAR_BYTES).ok_or(Invalid::SignatureWrong)?;
-                if s.len() != P256_SCALAR_BYTES {
-                    return Err(Invalid::SignatureWrong);
-                }
-                let signature =
-                    EcdsaSig::from_private_components(BigNum::from_slice(r)?, BigNum::from_slice(s)?)?;
-                Ok(signature.to_der()?)
-            }
-            Self::RsaPkcs1Sha256 | Self::RsaPssSha256 => Ok(raw.to_vec()),
+        let scalar_len = match self {
+            Self::EcdsaP256Sha256 => P256_SCALAR_BYTES,
+            Self::EcdsaP384Sha384 => P384_SCALAR_BYTES,
+            Self::RsaPkcs1Sha256 | Self::RsaPssSha256 => return Ok(raw.to_vec()),
+        };
+        let (r, s) = raw.split_at_checked(scalar_len).ok_or(Invalid::SignatureWrong)?;
+        if s.len() != scalar_len {
+            return Err(Invalid::SignatureWrong);
         }
+        let signature = EcdsaSig::from_private_components(BigNum::from_slice(r)?, BigNum::from_slice(s)?)?;
+        Ok(signature.to_der()?)
     }
 }
 
-/// A hash that is accepted when verifying.
+/// A hash that is accepted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Hash {
+pub enum Hash {
+    /// SHA-256.
     Sha256,
+    /// SHA-384.
     Sha384,
+    /// SHA-512.
     Sha512,
 }
 
@@ -131,6 +156,26 @@ impl Hash {
         }
     }
 
+    /// The `AlgorithmIdentifier` in DER, without parameters (RFC 5754).
+    pub(crate) fn identifier(self) -> Vec<u8> {
+        let algorithm = match self {
+            Self::Sha256 => SHA256,
+            Self::Sha384 => SHA384,
+            Self::Sha512 => SHA512,
+        };
+        tlv::write(tlv::SEQUENCE, &[&oid(algorithm)])
+    }
+
+    /// Length of a digest, in bytes.
+    #[must_use]
+    pub const fn len_bytes(self) -> usize {
+        match self {
+            Self::Sha256 => 32,
+            Self::Sha384 => 48,
+            Self::Sha512 => 64,
+        }
+    }
+
     pub(crate) fn message_digest(self) -> MessageDigest {
         match self {
             Self::Sha256 => MessageDigest::sha256(),
@@ -144,12 +189,64 @@ impl Hash {
     }
 }
 
+/// The digest of some bytes and the hash that made it.
+///
+/// Invariant: the digest is as long as the hash says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Imprint {
+    hash: Hash,
+    digest: Vec<u8>,
+}
+
+impl Imprint {
+    /// Hashes `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid::Library`]: try again.
+    pub fn of(hash: Hash, bytes: &[u8]) -> Result<Self, Invalid> {
+        Ok(Self { hash, digest: hash.digest(bytes)? })
+    }
+
+    /// Takes a digest that was computed elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid::Structure`]: it is not as long as digests of this hash are.
+    pub fn parse(hash: Hash, digest: &[u8]) -> Result<Self, Invalid> {
+        if digest.len() == hash.len_bytes() {
+            Ok(Self { hash, digest: digest.to_vec() })
+        } else {
+            Err(Invalid::Structure("the length of a digest"))
+        }
+    }
+
+    /// The hash.
+    #[must_use]
+    pub const fn hash(&self) -> Hash {
+        self.hash
+    }
+
+    /// The digest.
+    #[must_use]
+    pub fn digest(&self) -> &[u8] {
+        &self.digest
+    }
+}
+
+impl From<&Digest> for Imprint {
+    fn from(digest: &Digest) -> Self {
+        Self { hash: Hash::Sha256, digest: digest.as_bytes().to_vec() }
+    }
+}
+
 /// A signature algorithm as some CMS names it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Scheme {
     Ecdsa(Hash),
     RsaPkcs1(Hash),
     RsaPss(Hash, i32),
+    Ed25519,
 }
 
 impl Scheme {
@@ -165,6 +262,7 @@ impl Scheme {
             RSA_SHA384 => Self::RsaPkcs1(Hash::Sha384),
             RSA_SHA512 => Self::RsaPkcs1(Hash::Sha512),
             RSA_PSS => return Self::parse_pss(parameters, hash),
+            ED25519 if hash == Hash::Sha512 && parameters.is_empty() => return Ok(Self::Ed25519),
             other => return Err(Invalid::Algorithm(other.to_string())),
         };
         no_parameters(parameters)?;
@@ -172,7 +270,7 @@ impl Scheme {
             Self::Ecdsa(own) | Self::RsaPkcs1(own) | Self::RsaPss(own, _) if own != hash => {
                 Err(Invalid::Structure("two different hashes"))
             }
-            Self::Ecdsa(_) | Self::RsaPkcs1(_) | Self::RsaPss(..) => Ok(scheme),
+            Self::Ecdsa(_) | Self::RsaPkcs1(_) | Self::RsaPss(..) | Self::Ed25519 => Ok(scheme),
         }
     }
 
@@ -200,20 +298,29 @@ impl Scheme {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), Invalid> {
-        let key = certificate.public_key()?;
+        self.verify_with(&*certificate.public_key()?, message, signature)
+    }
+
+    fn verify_with(self, key: &PKeyRef<Public>, message: &[u8], signature: &[u8]) -> Result<(), Invalid> {
         let (hash, fits) = match self {
-            Self::Ecdsa(hash) => (hash, key.id() == Id::EC),
-            Self::RsaPkcs1(hash) => (hash, key.id() == Id::RSA && key.bits() >= 2048),
-            Self::RsaPss(hash, _) => (hash, matches!(key.id(), Id::RSA | Id::RSA_PSS) && key.bits() >= 2048),
+            Self::Ecdsa(hash) => (Some(hash), key.id() == Id::EC && key.bits() >= MIN_CURVE_BITS),
+            Self::RsaPkcs1(hash) => (Some(hash), key.id() == Id::RSA && key.bits() >= MIN_MODULUS_BITS),
+            Self::RsaPss(hash, _) => {
+                (Some(hash), matches!(key.id(), Id::RSA | Id::RSA_PSS) && key.bits() >= MIN_MODULUS_BITS)
+            }
+            Self::Ed25519 => (None, key.id() == Id::ED25519),
         };
         if !fits {
             return Err(Invalid::SignatureWrong);
         }
-        let mut verifier = Verifier::new(hash.message_digest(), &key)?;
+        let mut verifier = match hash {
+            Some(hash) => Verifier::new(hash.message_digest(), key)?,
+            None => Verifier::new_without_digest(key)?,
+        };
         match self {
-            Self::Ecdsa(_) => {}
+            Self::Ecdsa(_) | Self::Ed25519 => {}
             Self::RsaPkcs1(_) => verifier.set_rsa_padding(Padding::PKCS1)?,
-            Self::RsaPss(_, salt_len) => {
+            Self::RsaPss(hash, salt_len) => {
                 verifier.set_rsa_padding(Padding::PKCS1_PSS)?;
                 verifier.set_rsa_mgf1_md(hash.message_digest())?;
                 verifier.set_rsa_pss_saltlen(RsaPssSaltlen::custom(salt_len))?;
@@ -225,11 +332,6 @@ impl Scheme {
             Ok(false) | Err(_) => Err(Invalid::SignatureWrong),
         }
     }
-}
-
-/// The `AlgorithmIdentifier` of SHA-256, without parameters (RFC 5754).
-pub(crate) fn digest_identifier() -> Vec<u8> {
-    tlv::write(tlv::SEQUENCE, &[&oid(SHA256)])
 }
 
 pub(crate) fn oid(identifier: ObjectIdentifier) -> Vec<u8> {
@@ -252,3 +354,6 @@ fn no_parameters(parameters: &[u8]) -> Result<(), Invalid> {
         _ => Err(Invalid::Structure("parameters of an algorithm that has none")),
     }
 }
+
+#[cfg(test)]
+mod wycheproof;

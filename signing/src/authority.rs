@@ -101,6 +101,8 @@ pub enum Profile {
     Organisation,
     /// A log's checkpoints: digitalSignature only.
     Log,
+    /// Time-stamps: digitalSignature, and that one purpose, critical (RFC 3161, section 2.3).
+    TimeStamping,
 }
 
 /// A private key and the certificates to it, as PEM.
@@ -399,6 +401,10 @@ fn extensions(
         Purpose::Sign(Profile::Log) => {
             usage.digital_signature();
             return Ok(vec![basic.build()?, usage.build()?]);
+        }
+        Purpose::Sign(Profile::TimeStamping) => {
+            usage.digital_signature();
+            extended.critical().time_stamping();
         }
         Purpose::Sign(Profile::Person | Profile::Organisation) => {
             usage.digital_signature().non_repudiation();

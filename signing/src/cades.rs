@@ -1,20 +1,29 @@
-//! Detached CAdES-B signatures: prepared here, signed by a token elsewhere, embedded and verified here.
+//! CAdES signatures over content beside or inside them, levels B and T: prepared here, signed by a token
+//! elsewhere, embedded and verified here.
 //!
-//! Source: `docs/sources.md`, entry `en319122`.
+//! Source: `docs/sources.md`, entries `en319122`, `rfc3161` (the time-stamp over the signature value).
 
 use std::time::Duration;
 
 use cabinet::{Digest, Timestamp};
 use der::Encode as _;
 
-use crate::algorithm::{digest_identifier, oid};
-use crate::cms::{self, Assembly};
+use crate::algorithm::{Hash, Imprint};
+use crate::cms::{self, Assembly, Checked, Expected, Parts};
+use crate::timestamp::Token;
 use crate::{Certificate, Invalid, SignatureAlgorithm, TrustStore, tlv};
+
+/// Most time-stamps over one signature.
+const MAX_TIME_STAMPS: usize = 4;
+/// Most content that goes inside a CMS, in bytes; certificates and time-stamps need the rest.
+pub const MAX_ATTACHED_BYTES: usize = 1 << 19;
 
 /// A signature that only lacks its value.
 #[derive(Clone, Debug)]
 pub struct Prepared {
-    content: Digest,
+    content: Imprint,
+    /// The content, if it goes inside.
+    attached: Option<Vec<u8>>,
     signer: Certificate,
     chain: Vec<Certificate>,
     algorithm: SignatureAlgorithm,
@@ -30,6 +39,9 @@ pub struct Verified {
     pub signing_time: Option<Timestamp>,
     /// From the signer to the anchor, both included.
     pub path: Vec<Certificate>,
+    /// Time-stamps over the signature value, each checked but for the path of its authority: whoever relies on one
+    /// verifies that path, at the time of the stamp, and that no certificate in it lies beside the path.
+    pub time_stamps: Vec<Token>,
 }
 
 /// Where the claimed time of signing stands.
@@ -72,43 +84,79 @@ pub fn prepare_as(
     prepare_with(algorithm, content, signer, chain, ClaimedTime::Attribute(at))
 }
 
+/// Prepares a signature over `content`, hashed as the signer's key wants it: also for P-384.
+///
+/// # Errors
+///
+/// As [`prepare`].
+pub fn prepare_content(
+    content: &[u8],
+    signer: &Certificate,
+    chain: &[Certificate],
+    at: Timestamp,
+) -> Result<Prepared, Invalid> {
+    let algorithm = SignatureAlgorithm::of(signer)?;
+    let imprint = Imprint::of(algorithm.hash(), content)?;
+    prepare_with(algorithm, imprint, signer, chain, ClaimedTime::Attribute(at))
+}
+
+/// Like [`prepare_content`]; the finished CMS holds the content.
+///
+/// # Errors
+///
+/// As [`prepare`]; [`Invalid::Structure`]: the content is too large to go inside, so sign it detached.
+pub fn prepare_attached(
+    content: &[u8],
+    signer: &Certificate,
+    chain: &[Certificate],
+    at: Timestamp,
+) -> Result<Prepared, Invalid> {
+    if content.len() > MAX_ATTACHED_BYTES {
+        return Err(Invalid::Structure("more content inside than is taken there"));
+    }
+    let prepared = prepare_content(content, signer, chain, at)?;
+    Ok(Prepared { attached: Some(content.to_vec()), ..prepared })
+}
+
+/// `content` must have been hashed with the algorithm's hash.
 pub(crate) fn prepare_with(
     algorithm: SignatureAlgorithm,
-    content: &Digest,
+    content: impl Into<Imprint>,
     signer: &Certificate,
     chain: &[Certificate],
     time: ClaimedTime,
 ) -> Result<Prepared, Invalid> {
-    if !algorithm.fits(signer.key_kind()) {
-        return Err(Invalid::Algorithm(format!("{algorithm:?} with {:?}", signer.key_kind())));
+    let content = content.into();
+    if !algorithm.fits(signer.key_kind()) || algorithm.hash() != content.hash() {
+        let (key, hash) = (signer.key_kind(), content.hash());
+        return Err(Invalid::Algorithm(format!("{algorithm:?} with {key:?} and {hash:?}")));
     }
     if !signer.may_sign_documents() {
         return Err(Invalid::KeyUsage);
     }
-    let digest = tlv::write(tlv::OCTET_STRING, &[content.as_bytes()]);
-    // SHA-256 is the DEFAULT of ESSCertIDv2, so DER leaves its name out.
-    let ess =
-        tlv::write(tlv::SEQUENCE, &[&tlv::write(tlv::OCTET_STRING, &[signer.fingerprint().as_bytes()])]);
-    let ess = tlv::write(tlv::SEQUENCE, &[&tlv::write(tlv::SEQUENCE, &[&ess])]);
-    let mut attributes = vec![
-        attribute(cms::CONTENT_TYPE, &oid(cms::DATA)),
-        attribute(cms::MESSAGE_DIGEST, &digest),
-        attribute(cms::SIGNING_CERTIFICATE_V2, &ess),
-        attribute(cms::ALGORITHM_PROTECTION, &cms::protection(&digest_identifier(), &algorithm.identifier())),
-    ];
-    if let ClaimedTime::Attribute(at) = time {
-        attributes.push(attribute(cms::SIGNING_TIME, &encode_time(at)?));
-    }
-    let signed_attributes = tlv::write_set(tlv::SET, attributes);
+    let more = match time {
+        ClaimedTime::Attribute(at) => vec![cms::attribute(cms::SIGNING_TIME, &encode_time(at)?)],
+        ClaimedTime::InDocument => Vec::new(),
+    };
+    let signed_attributes = cms::signed_attributes(cms::DATA, content.digest(), signer, algorithm, more);
     let chain = chain.iter().filter(|certificate| *certificate != signer).cloned().collect();
-    Ok(Prepared { content: *content, signer: signer.clone(), chain, algorithm, signed_attributes })
+    Ok(Prepared { content, attached: None, signer: signer.clone(), chain, algorithm, signed_attributes })
 }
 
 impl Prepared {
-    /// The SHA-256 digest that the token must sign.
+    /// The SHA-256 digest that the token must sign; with P-384 it signs [`Prepared::imprint`].
     #[must_use]
     pub fn digest(&self) -> Digest {
         Digest::of(&self.signed_attributes)
+    }
+
+    /// The digest that the token must sign, by the algorithm's own hash.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid::Library`]: try again.
+    pub fn imprint(&self) -> Result<Imprint, Invalid> {
+        Imprint::of(self.algorithm.hash(), &self.signed_attributes)
     }
 
     /// The bytes under that digest: the signed attributes as a DER SET.
@@ -137,14 +185,22 @@ impl Prepared {
         certificates.sort();
         certificates.dedup();
         let attributes = tlv::Reader::new(&self.signed_attributes).expect(tlv::SET)?.body;
-        let cms = cms::assemble(&Assembly {
+        let cms = cms::assemble(Assembly {
+            content_type: cms::DATA,
+            content: self.attached.as_deref(),
+            hash: self.algorithm.hash(),
             certificates,
             signer_id: &tlv::write(tlv::SEQUENCE, &[&issuer, &serial]),
             signed_attributes: attributes,
             signature_algorithm: &self.algorithm.identifier(),
             signature: &value,
+            unsigned_attributes: Vec::new(),
         });
-        let checked = cms::parse(&cms)?.check(&|_| Ok(self.content.as_bytes().to_vec()))?;
+        let parts = cms::parse(&cms)?;
+        let checked = match self.attached {
+            Some(_) => parts.check_attached(&Expected::DATA)?.0,
+            None => parts.check(&|_| Ok(self.content.digest().to_vec()))?,
+        };
         if checked.signer == self.signer { Ok(cms) } else { Err(Invalid::WrongSigner) }
     }
 
@@ -158,10 +214,11 @@ impl Prepared {
             .fold(VALUE_AND_HEADERS_BYTES, usize::saturating_add)
             .saturating_add(self.signed_attributes.len())
             .saturating_add(self.signer.to_der().len())
+            .saturating_add(self.attached.as_ref().map_or(0, Vec::len))
     }
 }
 
-/// Verifies a detached CAdES-B signature of ours over content with the digest `content`, at the time `at`.
+/// Verifies a detached signature of ours (level B or T) over content with the digest `content`, at the time `at`.
 ///
 /// The bytes must be the one canonical encoding of their parts, and every certificate in them must
 /// lie on the path that was found, so that no byte is free.
@@ -170,19 +227,112 @@ impl Prepared {
 ///
 /// [`Invalid`], the first reason that was found.
 pub fn verify(cms: &[u8], content: &Digest, trust: &TrustStore, at: Timestamp) -> Result<Verified, Invalid> {
-    let parts = cms::parse(cms)?;
-    if parts.canonical() != cms || !parts.is_sorted()? {
-        return Err(Invalid::NotCanonical);
-    }
-    let checked = parts.check(&|hash| {
-        if hash == crate::algorithm::Hash::Sha256 {
-            Ok(content.as_bytes().to_vec())
-        } else {
-            Err(Invalid::Algorithm(format!("{hash:?}")))
-        }
+    let parts = canonical(cms)?;
+    let checked = parts.check(&|hash| match hash {
+        Hash::Sha256 => Ok(content.as_bytes().to_vec()),
+        Hash::Sha384 | Hash::Sha512 => Err(Invalid::Algorithm(format!("{hash:?}"))),
     })?;
+    judge(&parts, checked, trust, at)
+}
+
+/// Like [`verify`], over content that is at hand: also for P-384.
+///
+/// # Errors
+///
+/// As [`verify`].
+pub fn verify_content(
+    cms: &[u8],
+    content: &[u8],
+    trust: &TrustStore,
+    at: Timestamp,
+) -> Result<Verified, Invalid> {
+    let parts = canonical(cms)?;
+    let checked = parts.check(&|hash| hash.digest(content))?;
+    judge(&parts, checked, trust, at)
+}
+
+/// Like [`verify`], for a CMS that holds its content; gives the content too.
+///
+/// # Errors
+///
+/// As [`verify`].
+pub fn verify_attached<'a>(
+    cms: &'a [u8],
+    trust: &TrustStore,
+    at: Timestamp,
+) -> Result<(Verified, &'a [u8]), Invalid> {
+    let parts = canonical(cms)?;
+    let (checked, content) = parts.check_attached(&Expected::DATA)?;
+    Ok((judge(&parts, checked, trust, at)?, content))
+}
+
+/// The signature value in a CMS: what a time-stamp for [`add_timestamp`] is asked over.
+///
+/// # Errors
+///
+/// [`Invalid`]: it is no CMS with one signer.
+pub fn signature_value(cms: &[u8]) -> Result<&[u8], Invalid> {
+    Ok(cms::parse(cms)?.signature)
+}
+
+/// Raises a signature to level T: `token` becomes an unsigned attribute, all else stays byte for byte.
+///
+/// # Errors
+///
+/// [`Invalid::ContentDiffers`]: the time-stamp is over something else; ask for one over [`signature_value`].
+pub fn add_timestamp(cms: &[u8], token: &Token) -> Result<Vec<u8>, Invalid> {
+    let parts = cms::parse(cms)?;
+    token.verify_imprint(parts.signature)?;
+    if parts.signature_time_stamps().count() >= MAX_TIME_STAMPS {
+        return Err(Invalid::Structure("too many time-stamps"));
+    }
+    Ok(parts.with_unsigned(cms::SIGNATURE_TIME_STAMP, token.to_der()))
+}
+
+/// The time-stamps over the signature value of any CMS, each checked but for the path of its authority.
+///
+/// # Errors
+///
+/// [`Invalid`]: one of them is not over this signature, or not valid itself.
+pub fn time_stamps(cms: &[u8]) -> Result<Vec<Token>, Invalid> {
+    read_time_stamps(&cms::parse(cms)?)
+}
+
+fn read_time_stamps(parts: &Parts<'_>) -> Result<Vec<Token>, Invalid> {
+    let mut found = Vec::new();
+    for der in parts.signature_time_stamps() {
+        if found.len() >= MAX_TIME_STAMPS {
+            return Err(Invalid::Structure("too many time-stamps"));
+        }
+        let token = Token::verify(der, &[])?;
+        token.verify_imprint(parts.signature)?;
+        found.push(token);
+    }
+    Ok(found)
+}
+
+/// Takes a CMS apart whose bytes are the one encoding that we write.
+fn canonical(cms: &[u8]) -> Result<Parts<'_>, Invalid> {
+    let parts = cms::parse(cms)?;
+    let is_ours = |attribute: &cms::UnsignedAttribute<'_>| {
+        attribute.kind == cms::SIGNATURE_TIME_STAMP && attribute.values.len() == 1
+    };
+    // The canonical set is sorted, so the same time-stamp twice would stand side by side.
+    let is_twice = parts.unsigned.windows(2).any(|pair| matches!(pair, [a, b] if a.whole == b.whole));
+    let is_canonical =
+        parts.canonical(parts.hash()?) == cms && parts.unsigned.iter().all(is_ours) && !is_twice;
+    if is_canonical && parts.is_sorted()? { Ok(parts) } else { Err(Invalid::NotCanonical) }
+}
+
+fn judge(
+    parts: &Parts<'_>,
+    checked: Checked,
+    trust: &TrustStore,
+    at: Timestamp,
+) -> Result<Verified, Invalid> {
     let expected = [
         SignatureAlgorithm::EcdsaP256Sha256,
+        SignatureAlgorithm::EcdsaP384Sha384,
         SignatureAlgorithm::RsaPkcs1Sha256,
         SignatureAlgorithm::RsaPssSha256,
     ];
@@ -196,11 +346,8 @@ pub fn verify(cms: &[u8], content: &Digest, trust: &TrustStore, at: Timestamp) -
     if checked.others.iter().any(|certificate| !path.contains(certificate)) {
         return Err(Invalid::NotCanonical);
     }
-    Ok(Verified { signer: checked.signer, signing_time: checked.signing_time, path })
-}
-
-fn attribute(kind: const_oid::ObjectIdentifier, value: &[u8]) -> Vec<u8> {
-    tlv::write(tlv::SEQUENCE, &[&oid(kind), &tlv::write(tlv::SET, &[value])])
+    let time_stamps = read_time_stamps(parts)?;
+    Ok(Verified { signer: checked.signer, signing_time: checked.signing_time, path, time_stamps })
 }
 
 /// `UTCTime` until 2049, `GeneralizedTime` from 2050, as RFC 5652 wants it.
@@ -268,6 +415,50 @@ mod tests {
     }
 
     #[test]
+    fn p384_signs_content_at_hand_and_not_a_digest_of_another_hash() {
+        let content = "nội dung".as_bytes();
+        let case = case(testing::p384_key());
+        let refused = prepare(&Digest::of(content), &case.signer, &case.chain, NOW).unwrap_err();
+        assert!(matches!(refused, Invalid::Algorithm(_)), "{refused}");
+        let prepared = prepare_content(content, &case.signer, &case.chain, NOW).unwrap();
+        assert_eq!(prepared.algorithm(), SignatureAlgorithm::EcdsaP384Sha384);
+        assert_eq!(prepared.imprint().unwrap().digest().len(), 48);
+        let raw = testing::sign_raw(&case.key, prepared.algorithm(), prepared.signed_attributes());
+        let cms = prepared.embed(&raw).unwrap();
+        assert_eq!(verify_content(&cms, content, &case.trust, NOW).unwrap().signer, case.signer);
+        assert_eq!(verify_content(&cms, b"x", &case.trust, NOW).unwrap_err(), Invalid::ContentDiffers);
+        let by_digest = verify(&cms, &Digest::of(content), &case.trust, NOW).unwrap_err();
+        assert!(matches!(by_digest, Invalid::Algorithm(_)), "{by_digest}");
+    }
+
+    #[test]
+    fn content_inside_and_content_beside_are_not_mistaken_for_each_other() {
+        let content = "nội dung".as_bytes();
+        for key in [testing::ec_key(), testing::p384_key()] {
+            let case = case(key);
+            let prepared = prepare_attached(content, &case.signer, &case.chain, NOW).unwrap();
+            let raw = testing::sign_raw(&case.key, prepared.algorithm(), prepared.signed_attributes());
+            let attached = prepared.embed(&raw).unwrap();
+            let (verified, inside) = verify_attached(&attached, &case.trust, NOW).unwrap();
+            assert_eq!((verified.signer, inside), (case.signer.clone(), content));
+            let inside = Err(Invalid::Structure("the content is inside"));
+            assert_eq!(verify_content(&attached, content, &case.trust, NOW).map(|_| ()), inside);
+            let prepared = prepare_content(content, &case.signer, &case.chain, NOW).unwrap();
+            let raw = testing::sign_raw(&case.key, prepared.algorithm(), prepared.signed_attributes());
+            let detached = prepared.embed(&raw).unwrap();
+            let missing = Invalid::Structure("there is no content inside");
+            assert_eq!(verify_attached(&detached, &case.trust, NOW).unwrap_err(), missing);
+            let mut changed = attached;
+            let at = changed.windows(content.len()).position(|window| window == content).unwrap();
+            changed[at] ^= 1;
+            assert_eq!(verify_attached(&changed, &case.trust, NOW).unwrap_err(), Invalid::ContentDiffers);
+        }
+        let case = case(testing::ec_key());
+        let large = vec![0; MAX_ATTACHED_BYTES + 1];
+        assert!(prepare_attached(&large, &case.signer, &case.chain, NOW).is_err());
+    }
+
+    #[test]
     fn no_byte_is_free() {
         let content = Digest::of(b"ballot");
         let case = case(testing::ec_key());
@@ -310,8 +501,10 @@ mod tests {
         // The same key and serial number under the same names, certified by somebody else.
         let substitute = testing::certify(&sub, &case.key, "Kẻ mạo danh (TEST)", Profile::Person);
         let parts = cms::parse(&cms).unwrap();
-        let forged =
-            parts.with_certificates(vec![substitute.to_der().to_vec(), sub.certificate().to_der().to_vec()]);
+        let forged = parts.with_certificates(
+            Hash::Sha256,
+            vec![substitute.to_der().to_vec(), sub.certificate().to_der().to_vec()],
+        );
         let trust = TrustStore::new(vec![root.certificate().clone(), case.trust.anchors()[0].clone()]);
         assert_eq!(verify(&forged, &content, &trust, NOW).unwrap_err(), Invalid::WrongSigner);
     }

@@ -1,22 +1,31 @@
 //! An X.509 certificate, parsed once.
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use cabinet::{Digest, Timestamp};
 use const_oid::ObjectIdentifier;
 use der::{Decode as _, Encode as _};
+use openssl::error::ErrorStack;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Public};
 use openssl::x509::X509;
-use x509_cert::ext::pkix::{BasicConstraints, KeyUsage};
+use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier};
 
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
+const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
+const TIME_STAMPING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.8");
 
-/// A certificate: its exact bytes and what was parsed from them.
+/// A certificate: its exact bytes and what was parsed from them. A clone shares both.
 #[derive(Clone)]
-pub struct Certificate {
+pub struct Certificate(Arc<Inner>);
+
+struct Inner {
     der: Vec<u8>,
     parsed: x509_cert::Certificate,
+    /// OpenSSL's form and the key, each made at its first use: signatures are checked many times a second.
+    x509: OnceLock<X509>,
+    key: OnceLock<PKey<Public>>,
 }
 
 /// The kind of key that a certificate certifies.
@@ -24,6 +33,8 @@ pub struct Certificate {
 pub enum KeyKind {
     /// ECDSA on NIST P-256.
     EcP256,
+    /// ECDSA on NIST P-384.
+    EcP384,
     /// RSA, with its modulus in bits.
     Rsa {
         /// Length of the modulus.
@@ -48,7 +59,8 @@ impl Certificate {
     /// [`NotACertificate`]: ask for the file again.
     pub fn from_der(der: &[u8]) -> Result<Self, NotACertificate> {
         let parsed = x509_cert::Certificate::from_der(der).map_err(|e| NotACertificate(e.to_string()))?;
-        Ok(Self { der: der.to_vec(), parsed })
+        let (x509, key) = (OnceLock::new(), OnceLock::new());
+        Ok(Self(Arc::new(Inner { der: der.to_vec(), parsed, x509, key })))
     }
 
     /// Parses the one certificate in a PEM text.
@@ -83,55 +95,55 @@ impl Certificate {
     /// The certificate's bytes, exactly as they were given.
     #[must_use]
     pub fn to_der(&self) -> &[u8] {
-        &self.der
+        &self.0.der
     }
 
     /// The certificate as PEM text.
     #[must_use]
     pub fn to_pem(&self) -> String {
-        pem("CERTIFICATE", &self.der)
+        pem("CERTIFICATE", &self.0.der)
     }
 
     /// SHA-256 of the certificate's bytes.
     #[must_use]
     pub fn fingerprint(&self) -> Digest {
-        Digest::of(&self.der)
+        Digest::of(&self.0.der)
     }
 
     /// The subject's common name; empty if it has none.
     #[must_use]
     pub fn common_name(&self) -> String {
-        common_name(&self.parsed.tbs_certificate.subject)
+        common_name(&self.0.parsed.tbs_certificate.subject)
     }
 
     /// The issuer's common name; empty if it has none.
     #[must_use]
     pub fn issuer_common_name(&self) -> String {
-        common_name(&self.parsed.tbs_certificate.issuer)
+        common_name(&self.0.parsed.tbs_certificate.issuer)
     }
 
     /// The subject as RFC 4514 text.
     #[must_use]
     pub fn subject(&self) -> String {
-        self.parsed.tbs_certificate.subject.to_string()
+        self.0.parsed.tbs_certificate.subject.to_string()
     }
 
     /// The serial number as lower-case hex.
     #[must_use]
     pub fn serial(&self) -> String {
-        hex::encode(self.parsed.tbs_certificate.serial_number.as_bytes())
+        hex::encode(self.0.parsed.tbs_certificate.serial_number.as_bytes())
     }
 
     /// The first instant of the validity.
     #[must_use]
     pub fn not_before(&self) -> Timestamp {
-        timestamp(self.parsed.tbs_certificate.validity.not_before)
+        timestamp(self.0.parsed.tbs_certificate.validity.not_before)
     }
 
     /// The last second of the validity.
     #[must_use]
     pub fn not_after(&self) -> Timestamp {
-        timestamp(self.parsed.tbs_certificate.validity.not_after)
+        timestamp(self.0.parsed.tbs_certificate.validity.not_after)
     }
 
     /// Whether `at` lies within the validity, ends included.
@@ -143,7 +155,7 @@ impl Certificate {
     /// The subject's public key as DER `SubjectPublicKeyInfo`; empty only if re-encoding fails.
     #[must_use]
     pub fn spki_der(&self) -> Vec<u8> {
-        self.parsed.tbs_certificate.subject_public_key_info.to_der().unwrap_or_default()
+        self.0.parsed.tbs_certificate.subject_public_key_info.to_der().unwrap_or_default()
     }
 
     /// The kind of the subject's key.
@@ -153,6 +165,7 @@ impl Certificate {
         match key.id() {
             openssl::pkey::Id::EC => match key.ec_key().ok().and_then(|ec| ec.group().curve_name()) {
                 Some(Nid::X9_62_PRIME256V1) => KeyKind::EcP256,
+                Some(Nid::SECP384R1) => KeyKind::EcP384,
                 Some(_) | None => KeyKind::Other,
             },
             openssl::pkey::Id::RSA | openssl::pkey::Id::RSA_PSS => KeyKind::Rsa { modulus_bits: key.bits() },
@@ -165,7 +178,7 @@ impl Certificate {
     /// and no certification authority.
     #[must_use]
     pub fn may_sign_documents(&self) -> bool {
-        let tbs = &self.parsed.tbs_certificate;
+        let tbs = &self.0.parsed.tbs_certificate;
         let is_authority = !matches!(
             tbs.get::<BasicConstraints>(),
             Ok(None | Some((_, BasicConstraints { ca: false, .. })))
@@ -177,24 +190,62 @@ impl Certificate {
         allows && !is_authority
     }
 
-    pub(crate) fn public_key(&self) -> Result<PKey<Public>, openssl::error::ErrorStack> {
-        X509::from_der(&self.der)?.public_key()
+    /// Whether the certificate is for time-stamps and nothing else: the extended key usage is critical
+    /// and names that one purpose.
+    ///
+    /// Source: `docs/sources.md`, entry `rfc3161`.
+    #[must_use]
+    pub fn is_for_time_stamps_only(&self) -> bool {
+        match self.0.parsed.tbs_certificate.get::<ExtendedKeyUsage>() {
+            Ok(Some((true, ExtendedKeyUsage(purposes)))) => purposes == [TIME_STAMPING],
+            Ok(Some((false, _)) | None) | Err(_) => false,
+        }
     }
 
-    pub(crate) fn x509(&self) -> Result<X509, openssl::error::ErrorStack> {
-        X509::from_der(&self.der)
+    pub(crate) fn public_key(&self) -> Result<PKey<Public>, ErrorStack> {
+        if let Some(key) = self.0.key.get() {
+            return Ok(key.clone());
+        }
+        let key = self.x509()?.public_key()?;
+        Ok(self.0.key.get_or_init(|| key).clone())
+    }
+
+    pub(crate) fn x509(&self) -> Result<X509, ErrorStack> {
+        if let Some(x509) = self.0.x509.get() {
+            return Ok(x509.clone());
+        }
+        let x509 = X509::from_der(&self.0.der)?;
+        Ok(self.0.x509.get_or_init(|| x509).clone())
+    }
+
+    /// The subject key identifier, if the certificate has one.
+    pub(crate) fn subject_key_id(&self) -> Option<Vec<u8>> {
+        let (_, id) = self.0.parsed.tbs_certificate.get::<SubjectKeyIdentifier>().ok()??;
+        Some(id.0.as_bytes().to_vec())
+    }
+
+    /// The subject's name as DER.
+    pub(crate) fn subject_der(&self) -> der::Result<Vec<u8>> {
+        self.0.parsed.tbs_certificate.subject.to_der()
+    }
+
+    /// The subject's other names: the DER `GeneralNames` of the extension.
+    pub(crate) fn other_names(&self) -> Option<&[u8]> {
+        let extensions = self.0.parsed.tbs_certificate.extensions.as_ref()?;
+        let names = extensions.iter().find(|extension| extension.extn_id == SUBJECT_ALT_NAME)?;
+        Some(names.extn_value.as_bytes())
     }
 
     /// The issuer's name and the serial number, each as DER.
     pub(crate) fn issuer_and_serial(&self) -> der::Result<(Vec<u8>, Vec<u8>)> {
-        let tbs = &self.parsed.tbs_certificate;
+        let tbs = &self.0.parsed.tbs_certificate;
         Ok((tbs.issuer.to_der()?, tbs.serial_number.to_der()?))
     }
 }
 
 impl PartialEq for Certificate {
     fn eq(&self, other: &Self) -> bool {
-        self.der == other.der
+        self.0.der == other.0.der
     }
 }
 

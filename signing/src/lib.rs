@@ -8,7 +8,8 @@
 //! | module | holds |
 //! |---|---|
 //! | [`certificate`], [`trust`] | X.509 certificates and the anchors a path must end at |
-//! | [`cades`] | detached CAdES-B signatures, as under a ballot |
+//! | [`cades`] | CAdES signatures of levels B and T, detached as under a ballot or with the content inside |
+//! | [`timestamp`] | RFC 3161: requests, answers and tokens, for the client and for the authority |
 //! | [`signed`] | the type that proves a verified signature |
 //! | [`pades`] | fields, signatures and visible images in a PDF, by incremental revisions |
 //! | [`validation`] | the report on a signed PDF and on what was changed after each signature |
@@ -34,11 +35,12 @@ mod pdf;
 pub mod signed;
 #[cfg(test)]
 mod testing;
+pub mod timestamp;
 mod tlv;
 pub mod trust;
 pub mod validation;
 
-pub use algorithm::SignatureAlgorithm;
+pub use algorithm::{Hash, Imprint, SignatureAlgorithm};
 pub use certificate::{Certificate, KeyKind};
 pub use invalid::Invalid;
 pub use pdf::{MAX_PDF_BYTES, PdfError};

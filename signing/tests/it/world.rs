@@ -14,7 +14,7 @@ use openssl::rsa::Rsa;
 use openssl::sign::Signer;
 use signing::authority::{Authority, Profile, Subject, Validity};
 use signing::pades::{self, Appearance, DocMdp, Field, FieldKind, Fill, Lock, Rect, SignRequest};
-use signing::{Certificate, SignatureAlgorithm, TrustStore};
+use signing::{Certificate, Hash, SignatureAlgorithm, TrustStore};
 
 /// 2026-06-07T16:05:31+07:00.
 pub(crate) const NOW: Timestamp = Timestamp::from_micros(1_780_823_131_000_000);
@@ -97,13 +97,21 @@ pub(crate) fn sign(pdf: &[u8], request: &SignRequest, person: &Person) -> Vec<u8
 
 /// The token's part: r‖s for ECDSA.
 pub(crate) fn sign_raw(key: &PKey<Private>, algorithm: SignatureAlgorithm, message: &[u8]) -> Vec<u8> {
-    let mut signer = Signer::new(MessageDigest::sha256(), key).unwrap();
+    let hash = match algorithm.hash() {
+        Hash::Sha256 => MessageDigest::sha256(),
+        Hash::Sha384 => MessageDigest::sha384(),
+        Hash::Sha512 => MessageDigest::sha512(),
+    };
+    let mut signer = Signer::new(hash, key).unwrap();
     let value = signer.sign_oneshot_to_vec(message).unwrap();
-    if algorithm != SignatureAlgorithm::EcdsaP256Sha256 {
-        return value;
-    }
+    let scalar_len = match algorithm {
+        SignatureAlgorithm::EcdsaP256Sha256 => 32,
+        SignatureAlgorithm::EcdsaP384Sha384 => 48,
+        SignatureAlgorithm::RsaPkcs1Sha256 | SignatureAlgorithm::RsaPssSha256 => return value,
+    };
     let signature = EcdsaSig::from_der(&value).unwrap();
-    [signature.r().to_vec_padded(32).unwrap(), signature.s().to_vec_padded(32).unwrap()].concat()
+    [signature.r().to_vec_padded(scalar_len).unwrap(), signature.s().to_vec_padded(scalar_len).unwrap()]
+        .concat()
 }
 
 /// The fields that a Resolution reserves; the seal lies over a third of the signature, on its left.
