@@ -10,6 +10,8 @@ use openssl::pkey::{PKey, Public};
 use openssl::x509::X509;
 use x509_cert::ext::pkix::{BasicConstraints, KeyUsage};
 
+pub(crate) mod fields;
+
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 
 /// A certificate: its exact bytes and what was parsed from them.
@@ -175,6 +177,11 @@ impl Certificate {
             Ok(None) | Err(_) => false,
         };
         allows && !is_authority
+    }
+
+    /// The key usage; `None` without that extension.
+    pub(crate) fn key_usage(&self) -> der::Result<Option<KeyUsage>> {
+        Ok(self.parsed.tbs_certificate.get::<KeyUsage>()?.map(|(_, usage)| usage))
     }
 
     pub(crate) fn public_key(&self) -> Result<PKey<Public>, openssl::error::ErrorStack> {
