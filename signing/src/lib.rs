@@ -13,6 +13,7 @@
 //! | [`pades`] | fields, signatures and visible images in a PDF, by incremental revisions |
 //! | [`validation`] | the report on a signed PDF and on what was changed after each signature |
 //! | [`ocsp`], [`register`] | the status of a certificate: asked, answered, judged; and kept |
+//! | [`algorithm_policy`] | until when which algorithms are accepted |
 //! | [`authority`] | a TEST certification authority with software keys, for demo and tests |
 #![cfg_attr(
     not(test),
@@ -25,6 +26,7 @@
 )]
 
 pub mod algorithm;
+pub mod algorithm_policy;
 pub mod authority;
 pub mod cades;
 pub mod certificate;
