@@ -14,6 +14,7 @@
 //! | [`validation`] | the report on a signed PDF and on what was changed after each signature |
 //! | [`ocsp`], [`register`] | the status of a certificate: asked, answered, judged; and kept |
 //! | [`algorithm_policy`] | until when which algorithms are accepted |
+//! | [`csr`] | certification requests over a token's key |
 //! | [`authority`] | a TEST certification authority with software keys, for demo and tests |
 #![cfg_attr(
     not(test),
@@ -31,6 +32,7 @@ pub mod authority;
 pub mod cades;
 pub mod certificate;
 mod cms;
+pub mod csr;
 mod extension;
 pub mod invalid;
 pub mod ocsp;
