@@ -3,38 +3,26 @@
 //! Every name it issues must say that it is a test, so that its certificates cannot be mistaken
 //! for those of Ban Cơ yếu Chính phủ; a production appliance refuses such anchors.
 
-use std::net::IpAddr;
-
 use cabinet::Timestamp;
-use openssl::asn1::{Asn1Integer, Asn1Time};
-use openssl::bn::BigNum;
 use openssl::ec::{EcGroup, EcKey};
 use openssl::error::ErrorStack;
-use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkcs12::Pkcs12;
 use openssl::pkey::{HasPublic, PKey, PKeyRef, Private};
-use openssl::sign::Signer;
 use openssl::stack::Stack;
-use openssl::x509::extension::{
-    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName,
-    SubjectKeyIdentifier,
-};
-use openssl::x509::{X509, X509Builder, X509Extension, X509NameBuilder};
 use zeroize::Zeroizing;
 
+use self::issue::{Order, Purpose, issue};
+use crate::Invalid;
 use crate::certificate::{Certificate, NotACertificate};
-use crate::{Invalid, tlv};
+use crate::register::Register;
+
+mod crl;
+mod issue;
 
 /// Words that mark a name as a test; one of them must be in every subject.
 pub const TEST_MARKS: [&str; 2] = ["TEST", "THỬ NGHIỆM"];
 
-/// Lifetime of a TEST authority, in seconds: twenty years, as Decree 68/2024 sets for authorities.
-const AUTHORITY_LIFETIME_S: i64 = 20 * 365 * 86_400;
-/// Time until the next revocation list, in seconds.
-const CRL_PERIOD_S: i64 = 30 * 86_400;
-/// Extended key usage "document signing", RFC 9336.
-const DOCUMENT_SIGNING: &str = "1.3.6.1.5.5.7.3.36";
 /// Longest private key or chain that is read back, in bytes.
 const MAX_PEM_BYTES: usize = 1 << 20;
 
@@ -43,12 +31,26 @@ pub struct Authority {
     key: PKey<Private>,
     certificate: Certificate,
     above: Vec<Certificate>,
+    services: Option<Services>,
 }
 
 impl std::fmt::Debug for Authority {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Authority").field("certificate", &self.certificate).finish_non_exhaustive()
     }
+}
+
+/// Where the world asks about an authority's certificates; written into each that it issues.
+///
+/// Source: `docs/sources.md`, entry `rfc5280` (4.2.1.13, 4.2.2.1).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Services {
+    /// Where OCSP requests go.
+    pub ocsp_url: String,
+    /// Where the revocation list lies.
+    pub crl_url: String,
+    /// Where the authority's own certificate lies, in DER.
+    pub issuer_url: String,
 }
 
 /// Whom a certificate names.
@@ -103,6 +105,8 @@ pub enum Profile {
     Log,
     /// Time-stamps: digitalSignature, and that one purpose, critical (RFC 3161, section 2.3).
     TimeStamping,
+    /// Answers about the status of the issuer's certificates: `OCSPSigning`, and `ocsp-nocheck`.
+    OcspResponder,
 }
 
 /// A private key and the certificates to it, as PEM.
@@ -137,6 +141,9 @@ pub enum AuthorityError {
     /// What OpenSSL made does not parse.
     #[error(transparent)]
     NotACertificate(#[from] NotACertificate),
+    /// An address of a service is no address.
+    #[error("{0:?} cannot stand in a certificate: give an http address in ASCII, without spaces")]
+    NotAnAddress(String),
     /// A part of the revocation list could not be encoded.
     #[error(transparent)]
     Encoding(#[from] Invalid),
@@ -152,8 +159,17 @@ impl Authority {
         let key = fresh_key()?;
         let subject = Subject::named(name);
         let order = Order::authority(&subject, now);
-        let certificate = issue(&order, &key, None, &key)?;
-        Ok(Self { key, certificate, above: Vec::new() })
+        let certificate = issue(&order, &key, None, &key, None)?;
+        Ok(Self { key, certificate, above: Vec::new(), services: None })
+    }
+
+    /// The same authority, which names `services` in every certificate that it issues from now on.
+    ///
+    /// Not stored by [`Authority::to_pem`]: addresses belong to the configuration.
+    #[must_use]
+    pub fn with_services(mut self, services: Services) -> Self {
+        self.services = Some(services);
+        self
     }
 
     /// Makes an authority under this one, with a fresh P-256 key.
@@ -165,8 +181,8 @@ impl Authority {
         let key = fresh_key()?;
         let subject = Subject::named(name);
         let order = Order { is_leaf_issuer: true, ..Order::authority(&subject, now) };
-        let certificate = issue(&order, &key, Some(&self.certificate), &self.key)?;
-        Ok(Self { key, certificate, above: self.chain() })
+        let certificate = self.issue(&order, &key)?;
+        Ok(Self { key, certificate, above: self.chain(), services: None })
     }
 
     /// Certifies a key that lives elsewhere, by its DER `SubjectPublicKeyInfo`: EC, RSA or Ed25519.
@@ -185,7 +201,7 @@ impl Authority {
         let key = PKey::public_key_from_der(spki_der)?;
         let purpose = Purpose::Sign(profile);
         let order = Order { subject, serial: Some(serial), validity, purpose, is_leaf_issuer: false };
-        issue(&order, &key, Some(&self.certificate), &self.key)
+        self.issue(&order, &key)
     }
 
     /// Makes a P-256 key and a TLS server certificate for host names and addresses; the first is the common name.
@@ -202,7 +218,7 @@ impl Authority {
         let subject = Subject::named(names.first().copied().unwrap_or("localhost")).of("TEST e-Cabinet");
         let purpose = Purpose::TlsServer(names);
         let order = Order { subject: &subject, serial: None, validity, purpose, is_leaf_issuer: false };
-        let certificate = issue(&order, &key, Some(&self.certificate), &self.key)?;
+        let certificate = self.issue(&order, &key)?;
         let mut chain_pem = certificate.to_pem();
         for above in self.chain().iter().rev().skip(1).rev() {
             chain_pem.push_str(&above.to_pem());
@@ -224,7 +240,7 @@ impl Authority {
         let key = fresh_key()?;
         let order =
             Order { subject, serial: None, validity, purpose: Purpose::TlsClient, is_leaf_issuer: false };
-        let certificate = issue(&order, &key, Some(&self.certificate), &self.key)?;
+        let certificate = self.issue(&order, &key)?;
         let mut others = Stack::new()?;
         for above in self.chain() {
             others.push(above.x509()?)?;
@@ -237,34 +253,20 @@ impl Authority {
 
     /// An empty revocation list of this authority, DER, good for thirty days.
     ///
-    /// Source: `docs/sources.md`, entry `rfc5280`.
-    ///
     /// # Errors
     ///
     /// [`AuthorityError::Refused`].
     pub fn crl(&self, now: Timestamp) -> Result<Vec<u8>, AuthorityError> {
-        let algorithm = crate::SignatureAlgorithm::EcdsaP256Sha256.identifier();
-        let own = self.certificate.x509()?;
-        let number = tlv::write(tlv::INTEGER, &[&number_octets(now.as_seconds())]);
-        let mut extensions = extension("2.5.29.20", &number);
-        if let Some(key_id) = own.subject_key_id() {
-            let authority_key = tlv::write(tlv::SEQUENCE, &[&tlv::write(0x80, &[key_id.as_slice()])]);
-            extensions = [extension("2.5.29.35", &authority_key), extensions].concat();
-        }
-        let list = tlv::write(
-            tlv::SEQUENCE,
-            &[
-                &tlv::write(tlv::INTEGER, &[&[1]]),
-                &algorithm,
-                &own.subject_name().to_der()?,
-                &crate::cades::encode_time(now)?,
-                &crate::cades::encode_time(now.plus_seconds(CRL_PERIOD_S))?,
-                &tlv::write(tlv::context(0), &[&tlv::write(tlv::SEQUENCE, &[&extensions])]),
-            ],
-        );
-        let signature = Signer::new(MessageDigest::sha256(), &self.key)?.sign_oneshot_to_vec(&list)?;
-        let signature = tlv::write(tlv::BIT_STRING, &[&[0], &signature]);
-        Ok(tlv::write(tlv::SEQUENCE, &[&list, &algorithm, &signature]))
+        self.crl_of(&Register::default(), now)
+    }
+
+    /// The revocation list of what `register` holds as revoked or suspended, DER, good for thirty days.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthorityError::Refused`]; [`AuthorityError::Encoding`] if a serial number is not hexadecimal.
+    pub fn crl_of(&self, register: &Register, now: Timestamp) -> Result<Vec<u8>, AuthorityError> {
+        crl::write(&self.certificate, &self.key, register, now)
     }
 
     /// This authority's certificate.
@@ -307,140 +309,16 @@ impl Authority {
         if !certificate.public_key()?.public_eq(&key) {
             return Err(AuthorityError::Damaged);
         }
-        Ok(Self { key, certificate, above: certificates.collect() })
+        Ok(Self { key, certificate, above: certificates.collect(), services: None })
     }
-}
 
-/// What a certificate may be used for.
-#[derive(Clone, Copy)]
-enum Purpose<'a> {
-    Authority,
-    Sign(Profile),
-    TlsServer(&'a [&'a str]),
-    TlsClient,
-}
-
-/// A certificate that was asked for.
-#[derive(Clone, Copy)]
-struct Order<'a> {
-    subject: &'a Subject,
-    serial: Option<u64>,
-    validity: Validity,
-    purpose: Purpose<'a>,
-    is_leaf_issuer: bool,
-}
-
-impl<'a> Order<'a> {
-    const fn authority(subject: &'a Subject, now: Timestamp) -> Self {
-        let validity = Validity { not_before: now, not_after: now.plus_seconds(AUTHORITY_LIFETIME_S) };
-        Self { subject, serial: None, validity, purpose: Purpose::Authority, is_leaf_issuer: false }
+    fn issue<K: HasPublic>(
+        &self,
+        order: &Order<'_>,
+        key: &PKeyRef<K>,
+    ) -> Result<Certificate, AuthorityError> {
+        issue(order, key, Some(&self.certificate), &self.key, self.services.as_ref())
     }
-}
-
-fn issue<K: HasPublic>(
-    order: &Order<'_>,
-    key: &PKeyRef<K>,
-    issuer: Option<&Certificate>,
-    issuer_key: &PKeyRef<Private>,
-) -> Result<Certificate, AuthorityError> {
-    let marked = |text: &str| TEST_MARKS.iter().any(|mark| text.to_uppercase().contains(mark));
-    if !marked(&order.subject.common_name) && !order.subject.organisation.as_deref().is_some_and(marked) {
-        return Err(AuthorityError::NotMarkedAsTest);
-    }
-    let mut name = X509NameBuilder::new()?;
-    name.append_entry_by_nid(Nid::COUNTRYNAME, "VN")?;
-    if let Some(organisation) = &order.subject.organisation {
-        name.append_entry_by_nid(Nid::ORGANIZATIONNAME, organisation)?;
-    }
-    name.append_entry_by_nid(Nid::COMMONNAME, &order.subject.common_name)?;
-    let name = name.build();
-    let issuer = issuer.map(Certificate::x509).transpose()?;
-    let mut builder = X509::builder()?;
-    builder.set_version(2)?;
-    builder.set_serial_number(&*serial(order.serial)?)?;
-    builder.set_subject_name(&name)?;
-    builder.set_issuer_name(issuer.as_ref().map_or(&*name, |issuer| issuer.subject_name()))?;
-    builder.set_not_before(&*Asn1Time::from_unix(order.validity.not_before.as_seconds())?)?;
-    builder.set_not_after(&*Asn1Time::from_unix(order.validity.not_after.as_seconds())?)?;
-    builder.set_pubkey(key)?;
-    let key_id = SubjectKeyIdentifier::new().build(&builder.x509v3_context(issuer.as_deref(), None))?;
-    builder.append_extension(key_id)?;
-    if issuer.is_some() {
-        let issuer_key_id = AuthorityKeyIdentifier::new()
-            .keyid(true)
-            .build(&builder.x509v3_context(issuer.as_deref(), None))?;
-        builder.append_extension(issuer_key_id)?;
-    }
-    for extension in extensions(order, &builder, issuer.as_ref())? {
-        builder.append_extension(extension)?;
-    }
-    builder.sign(issuer_key, MessageDigest::sha256())?;
-    Ok(Certificate::from_x509(&builder.build())?)
-}
-
-fn extensions(
-    order: &Order<'_>,
-    builder: &X509Builder,
-    issuer: Option<&X509>,
-) -> Result<Vec<X509Extension>, ErrorStack> {
-    let mut basic = BasicConstraints::new();
-    let mut usage = KeyUsage::new();
-    let mut extended = ExtendedKeyUsage::new();
-    let mut names = SubjectAlternativeName::new();
-    basic.critical();
-    usage.critical();
-    match order.purpose {
-        Purpose::Authority => {
-            basic.ca();
-            if order.is_leaf_issuer {
-                basic.pathlen(0);
-            }
-            usage.key_cert_sign().crl_sign();
-            return Ok(vec![basic.build()?, usage.build()?]);
-        }
-        Purpose::Sign(Profile::Log) => {
-            usage.digital_signature();
-            return Ok(vec![basic.build()?, usage.build()?]);
-        }
-        Purpose::Sign(Profile::TimeStamping) => {
-            usage.digital_signature();
-            extended.critical().time_stamping();
-        }
-        Purpose::Sign(Profile::Person | Profile::Organisation) => {
-            usage.digital_signature().non_repudiation();
-            extended.email_protection().other(DOCUMENT_SIGNING);
-        }
-        Purpose::TlsServer(hosts) => {
-            usage.digital_signature();
-            extended.server_auth();
-            for host in hosts {
-                if host.parse::<IpAddr>().is_ok() {
-                    names.ip(host)
-                } else {
-                    names.dns(host)
-                };
-            }
-            let names = names.build(&builder.x509v3_context(issuer.map(|issuer| &**issuer), None))?;
-            return Ok(vec![basic.build()?, usage.build()?, extended.build()?, names]);
-        }
-        Purpose::TlsClient => {
-            usage.digital_signature();
-            extended.client_auth();
-        }
-    }
-    Ok(vec![basic.build()?, usage.build()?, extended.build()?])
-}
-
-/// The serial number asked for, or a random one of 120 bits.
-fn serial(asked: Option<u64>) -> Result<Asn1Integer, ErrorStack> {
-    let octets = if let Some(number) = asked {
-        number.to_be_bytes().to_vec()
-    } else {
-        let mut random = [0_u8; 15];
-        openssl::rand::rand_bytes(&mut random)?;
-        random.to_vec()
-    };
-    BigNum::from_slice(&octets)?.to_asn1_integer()
 }
 
 fn fresh_key() -> Result<PKey<Private>, ErrorStack> {
@@ -453,86 +331,5 @@ fn private_pem(key: &PKeyRef<Private>) -> Result<Zeroizing<String>, ErrorStack> 
     Ok(Zeroizing::new(String::from_utf8_lossy(&pem).into_owned()))
 }
 
-/// A non-critical X.509 extension.
-fn extension(identifier: &str, value: &[u8]) -> Vec<u8> {
-    let identifier =
-        const_oid::ObjectIdentifier::new(identifier).map_or_else(|_| Vec::new(), crate::algorithm::oid);
-    tlv::write(tlv::SEQUENCE, &[&identifier, &tlv::write(tlv::OCTET_STRING, &[value])])
-}
-
-/// The content octets of a non-negative INTEGER.
-fn number_octets(number: i64) -> Vec<u8> {
-    let octets = number.max(0).to_be_bytes();
-    let skip = octets.windows(2).take_while(|pair| matches!(pair, [0, next] if *next < 0x80)).count();
-    octets.iter().copied().skip(skip).collect()
-}
-
 #[cfg(test)]
-mod tests {
-    use openssl::x509::X509Crl;
-
-    use super::*;
-    use crate::testing::NOW;
-    use crate::{KeyKind, TrustStore};
-
-    fn authorities() -> (Authority, Authority) {
-        let root = Authority::create_root("TEST root", NOW).unwrap();
-        let sub = root.create_sub("CA (thử nghiệm)", NOW).unwrap();
-        (root, sub)
-    }
-
-    #[test]
-    fn only_tests_are_named() {
-        assert!(matches!(Authority::create_root("Ban Cơ yếu", NOW), Err(AuthorityError::NotMarkedAsTest)));
-        let (_, sub) = authorities();
-        let key = fresh_key().unwrap().public_key_to_der().unwrap();
-        let validity = Validity::days(NOW, 1);
-        let issue = |subject: &Subject| sub.issue_signer(&key, subject, 1, validity, Profile::Person);
-        assert!(matches!(issue(&Subject::named("Nguyễn Văn A")), Err(AuthorityError::NotMarkedAsTest)));
-        let marked = issue(&Subject::named("Nguyễn Văn A").of("Chính phủ (THỬ NGHIỆM)")).unwrap();
-        assert_eq!(marked.common_name(), "Nguyễn Văn A");
-        assert_eq!(marked.serial(), "01");
-    }
-
-    #[test]
-    fn it_survives_storage_and_its_list_verifies() {
-        let (root, sub) = authorities();
-        let stored = sub.to_pem().unwrap();
-        let again = Authority::from_pem(stored.as_bytes()).unwrap();
-        assert_eq!(again.chain(), [sub.certificate().clone(), root.certificate().clone()]);
-        let list = X509Crl::from_der(&again.crl(NOW).unwrap()).unwrap();
-        assert!(list.verify(&sub.certificate().public_key().unwrap()).unwrap());
-        let mixed = [root.to_pem().unwrap().as_bytes(), stored.as_bytes()].concat();
-        assert!(Authority::from_pem(&mixed).is_ok(), "the first key and certificate count");
-        let foreign = format!(
-            "{}{}",
-            private_pem(&fresh_key().unwrap()).unwrap().as_str(),
-            root.certificate().to_pem()
-        );
-        assert!(matches!(Authority::from_pem(foreign.as_bytes()), Err(AuthorityError::Damaged)));
-    }
-
-    #[test]
-    fn every_profile_has_a_path() {
-        let (root, sub) = authorities();
-        let validity = Validity::days(NOW, 30);
-        let trust = TrustStore::new(vec![root.certificate().clone()]);
-        let middle = [sub.certificate().clone()];
-        let log_key = PKey::generate_ed25519().unwrap().public_key_to_der().unwrap();
-        let log = sub.issue_signer(&log_key, &Subject::named("TEST log"), 9, validity, Profile::Log).unwrap();
-        assert_eq!(log.key_kind(), KeyKind::Ed25519);
-        assert_eq!(log.spki_der(), log_key);
-        let (card, p12) = sub.issue_client_p12(&Subject::named("TEST card"), "mật khẩu", validity).unwrap();
-        let opened = Pkcs12::from_der(&p12).unwrap().parse2("mật khẩu").unwrap();
-        assert_eq!(opened.cert.unwrap().to_der().unwrap(), card.to_der());
-        let server = sub.issue_tls_server(&["localhost", "127.0.0.1"], validity).unwrap();
-        let chain = Certificate::all_from_pem(server.chain_pem.as_bytes()).unwrap();
-        assert_eq!(chain.len(), 2, "the root is not sent");
-        assert_eq!(chain[1], middle[0]);
-        let key = PKey::private_key_from_pem(server.key_pem.as_bytes()).unwrap();
-        assert!(chain[0].public_key().unwrap().public_eq(&key));
-        for leaf in [&log, &card, &chain[0]] {
-            assert_eq!(trust.path(leaf, &middle, NOW).unwrap().len(), 3);
-        }
-    }
-}
+mod tests;

@@ -12,6 +12,8 @@ use openssl::pkey::{PKey, Public};
 use openssl::x509::X509;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier};
 
+pub(crate) mod fields;
+
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 const TIME_STAMPING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.8");
@@ -200,6 +202,11 @@ impl Certificate {
             Ok(Some((true, ExtendedKeyUsage(purposes)))) => purposes == [TIME_STAMPING],
             Ok(Some((false, _)) | None) | Err(_) => false,
         }
+    }
+
+    /// The key usage; `None` without that extension.
+    pub(crate) fn key_usage(&self) -> der::Result<Option<KeyUsage>> {
+        Ok(self.0.parsed.tbs_certificate.get::<KeyUsage>()?.map(|(_, usage)| usage))
     }
 
     pub(crate) fn public_key(&self) -> Result<PKey<Public>, ErrorStack> {

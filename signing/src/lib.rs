@@ -13,6 +13,9 @@
 //! | [`signed`] | the type that proves a verified signature |
 //! | [`pades`] | fields, signatures and visible images in a PDF, by incremental revisions |
 //! | [`validation`] | the report on a signed PDF and on what was changed after each signature |
+//! | [`ocsp`], [`register`] | the status of a certificate: asked, answered, judged; and kept |
+//! | [`algorithm_policy`] | until when which algorithms are accepted |
+//! | [`csr`] | certification requests over a token's key |
 //! | [`authority`] | a TEST certification authority with software keys, for demo and tests |
 #![cfg_attr(
     not(test),
@@ -25,13 +28,18 @@
 )]
 
 pub mod algorithm;
+pub mod algorithm_policy;
 pub mod authority;
 pub mod cades;
 pub mod certificate;
 mod cms;
+pub mod csr;
+mod extension;
 pub mod invalid;
+pub mod ocsp;
 pub mod pades;
 mod pdf;
+pub mod register;
 pub mod signed;
 #[cfg(test)]
 mod testing;

@@ -14,6 +14,8 @@ mod attacks;
 mod cades;
 #[path = "it/fixtures.rs"]
 mod fixtures;
+#[path = "it/ocsp.rs"]
+mod ocsp;
 #[path = "it/pades.rs"]
 mod pades;
 #[path = "it/timestamp.rs"]
