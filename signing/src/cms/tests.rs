@@ -125,35 +125,74 @@ fn a_type_of_unsigned_attribute_may_occur_again_and_a_signed_one_may_not() {
     assert!(UnsignedAttribute::parse_all(&one.repeat(33)).is_err(), "more than anybody needs");
 }
 
+/// A CMS with its content inside, made by hand.
+fn by_hand(
+    key: &PKey<Private>,
+    hash: Hash,
+    algorithm: &str,
+    reference: &dyn Fn(&Certificate) -> Vec<u8>,
+) -> Vec<u8> {
+    let root = Authority::create_root("TEST root", NOW).unwrap();
+    let signer = testing::certify(&root, key, "TEST signer", Profile::Person);
+    let (issuer, serial) = signer.issuer_and_serial().unwrap();
+    let digest = tlv::write(tlv::OCTET_STRING, &[&hash.digest(b"paper").unwrap()]);
+    let attributes =
+        [attribute(CONTENT_TYPE, &oid(DATA)), attribute(MESSAGE_DIGEST, &digest), reference(&signer)]
+            .concat();
+    let to_sign = tlv::write(tlv::SET, &[&attributes]);
+    let mut token = if key.id() == openssl::pkey::Id::ED25519 {
+        openssl::sign::Signer::new_without_digest(key).unwrap()
+    } else {
+        openssl::sign::Signer::new(hash.message_digest(), key).unwrap()
+    };
+    assemble(Assembly {
+        content_type: DATA,
+        content: Some(b"paper"),
+        hash,
+        certificates: vec![signer.to_der().to_vec()],
+        signer_id: &tlv::write(tlv::SEQUENCE, &[&issuer, &serial]),
+        signed_attributes: &attributes,
+        signature_algorithm: &tlv::write(tlv::SEQUENCE, &[&oid(ObjectIdentifier::new(algorithm).unwrap())]),
+        signature: &token.sign_oneshot_to_vec(&to_sign).unwrap(),
+        unsigned_attributes: Vec::new(),
+    })
+}
+
 #[test]
 fn ed25519_is_verified_with_sha_512_alone() {
     let key = PKey::generate_ed25519().unwrap();
-    let root = Authority::create_root("TEST root", NOW).unwrap();
-    let signer = testing::certify(&root, &key, "TEST signer", Profile::Person);
-    let (issuer, serial) = signer.issuer_and_serial().unwrap();
-    let algorithm = tlv::write(tlv::SEQUENCE, &[&oid(ObjectIdentifier::new_unwrap("1.3.101.112"))]);
-    for (hash, accepted) in [(Hash::Sha512, true), (Hash::Sha256, false)] {
-        let digest = tlv::write(tlv::OCTET_STRING, &[&hash.digest(b"paper").unwrap()]);
-        let attributes = [
-            attribute(CONTENT_TYPE, &oid(DATA)),
-            attribute(MESSAGE_DIGEST, &digest),
-            attribute(attributes::SIGNING_CERTIFICATE_V2, &ess::signing_certificate(&signer)),
-        ]
-        .concat();
-        let to_sign = tlv::write(tlv::SET, &[&attributes]);
-        let signature =
-            openssl::sign::Signer::new_without_digest(&key).unwrap().sign_oneshot_to_vec(&to_sign).unwrap();
-        let cms = assemble(Assembly {
-            content_type: DATA,
-            content: None,
-            hash,
-            certificates: vec![signer.to_der().to_vec()],
-            signer_id: &tlv::write(tlv::SEQUENCE, &[&issuer, &serial]),
-            signed_attributes: &attributes,
-            signature_algorithm: &algorithm,
-            signature: &signature,
-            unsigned_attributes: Vec::new(),
-        });
-        assert_eq!(parse(&cms).unwrap().check(&|hash| hash.digest(b"paper")).is_ok(), accepted);
+    let strong = |signer: &Certificate| {
+        attribute(attributes::SIGNING_CERTIFICATE_V2, &ess::signing_certificate(signer))
+    };
+    for (hash, accepted) in [(Hash::Sha512, true), (Hash::Sha384, false), (Hash::Sha256, false)] {
+        let cms = by_hand(&key, hash, "1.3.101.112", &strong);
+        assert_eq!(parse(&cms).unwrap().check_attached(&Expected::DATA).is_ok(), accepted);
     }
+}
+
+#[test]
+fn a_reference_by_sha1_is_read_only_where_it_is_allowed_and_never_before_a_better_one() {
+    let key = testing::ec_key();
+    let weak = |digest: &[u8]| {
+        let id = tlv::write(tlv::SEQUENCE, &[&tlv::write(tlv::OCTET_STRING, &[digest])]);
+        let value = tlv::write(tlv::SEQUENCE, &[&tlv::write(tlv::SEQUENCE, &[&id])]);
+        attribute(attributes::SIGNING_CERTIFICATE, &value)
+    };
+    let sha1 = |signer: &Certificate| {
+        openssl::hash::hash(openssl::hash::MessageDigest::sha1(), signer.to_der()).unwrap()
+    };
+    let strong = |signer: &Certificate| {
+        attribute(attributes::SIGNING_CERTIFICATE_V2, &ess::signing_certificate(signer))
+    };
+    let allowed = Expected { weakest: Reference::Sha1, ..Expected::DATA };
+    let read = |reference: &dyn Fn(&Certificate) -> Vec<u8>, expected: &Expected<'_>| {
+        let cms = by_hand(&key, Hash::Sha256, "1.2.840.10045.4.3.2", reference);
+        parse(&cms).unwrap().check_attached(expected).map(|(checked, _)| checked.reference)
+    };
+    let missing = Invalid::Structure("a required signed attribute is missing");
+    assert_eq!(read(&|signer| weak(&sha1(signer)), &Expected::DATA), Err(missing));
+    assert_eq!(read(&|signer| weak(&sha1(signer)), &allowed), Ok(Reference::Sha1));
+    assert_eq!(read(&|_| weak(&[0; 20]), &allowed), Err(Invalid::WrongSigner));
+    let both = |signer: &Certificate| [weak(&[0; 20]), strong(signer)].concat();
+    assert_eq!(read(&both, &allowed), Ok(Reference::Strong), "the better one decides");
 }

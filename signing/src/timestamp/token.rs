@@ -39,6 +39,11 @@ pub enum TokenError {
     /// It names another authority than the one that signed it.
     #[error("it names another authority than its certificate does: this authority must not be used")]
     OtherAuthority,
+    /// Its authority's certificate was not valid at the time that it says.
+    #[error(
+        "its certificate was not valid at the time that it says: it is back-dated or the authority expired"
+    )]
+    OutOfValidity,
     /// It stamps something else.
     #[error("it is over something else")]
     OtherImprint,
@@ -56,6 +61,7 @@ impl From<TokenError> for Invalid {
             TokenError::Invalid(invalid) => invalid,
             TokenError::NoCertificate | TokenError::OtherAuthority => Self::WrongSigner,
             TokenError::Purpose => Self::KeyUsage,
+            TokenError::OutOfValidity => Self::OutOfValidity("the time-stamp's".to_owned()),
             TokenError::OtherImprint | TokenError::OtherNonce | TokenError::OtherPolicy => {
                 Self::ContentDiffers
             }
@@ -88,6 +94,9 @@ impl Token {
             && !bears(&authority, name)?
         {
             return Err(TokenError::OtherAuthority);
+        }
+        if !authority.is_valid_at(info.gen_time) {
+            return Err(TokenError::OutOfValidity);
         }
         let (others, reference) = (checked.others, checked.reference);
         Ok(Self { der: der.to_vec(), info, authority, others, reference })

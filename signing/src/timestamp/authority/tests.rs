@@ -154,35 +154,67 @@ fn what_the_token_signed_is_checked_before_it_is_sent() {
     assert_eq!(rejection.failure, Some(Failure::TimeNotAvailable));
 }
 
-#[test]
-fn a_time_stamp_may_name_only_its_own_authority() {
+/// What a misbehaving authority answers: `edit` changes what is stamped before it is signed.
+fn answer_with(edit: impl Fn(&Certificate, &[u8]) -> Vec<u8>) -> Result<(), TokenError> {
     let key = testing::ec_key();
     let mut usage = ExtendedKeyUsage::new();
     usage.critical().time_stamping();
     let certificate = certificate(&key, &usage, false);
     let settings =
         Settings::verify(&certificate, &[], policy(), Accuracy::from_micros(1), &[Hash::Sha256]).unwrap();
-    let subject = certificate.subject_der().unwrap();
-    let other = tlv::write(tlv::SEQUENCE, &[]);
-    for (name, accepted) in [(&subject, true), (&other, false)] {
-        let Answer::ToSign(mut prepared) = respond(&request().to_der(), &settings, 1, NOW) else {
-            panic!("rejected");
-        };
-        // TSTInfo ends with tsa [0] EXPLICIT GeneralName, here directoryName.
-        let body = tlv::only(&prepared.content, tlv::SEQUENCE).unwrap().rest();
-        let name = tlv::write(tlv::context(0), &[&tlv::write(tlv::context(4), &[name])]);
-        prepared.content = tlv::write(tlv::SEQUENCE, &[body, &name]);
-        let digest = Hash::Sha256.digest(&prepared.content).unwrap();
-        prepared.signed_attributes =
-            cms::signed_attributes(TST_INFO, &digest, &certificate, prepared.algorithm(), Vec::new());
-        let raw = testing::sign_raw(&key, prepared.algorithm(), prepared.to_sign());
-        let answered = prepared.embed(&raw).unwrap();
-        match verify_response(&request(), &answered, &[]) {
-            Ok(_) => assert!(accepted),
-            Err(error) => {
-                assert_eq!(error, ResponseError::BadToken(TokenError::OtherAuthority));
-                assert!(!accepted);
-            }
-        }
+    let Answer::ToSign(mut prepared) = respond(&request().to_der(), &settings, 1, NOW) else {
+        panic!("rejected");
+    };
+    prepared.content = edit(&certificate, &prepared.content);
+    let digest = Hash::Sha256.digest(&prepared.content).unwrap();
+    prepared.signed_attributes =
+        cms::signed_attributes(TST_INFO, &digest, &certificate, prepared.algorithm(), Vec::new());
+    let raw = testing::sign_raw(&key, prepared.algorithm(), prepared.to_sign());
+    match verify_response(&request(), &prepared.embed(&raw).unwrap(), &[]) {
+        Ok(_) => Ok(()),
+        Err(ResponseError::BadToken(error)) => Err(error),
+        Err(error) => panic!("{error}"),
     }
+}
+
+/// `TSTInfo` with more fields at its end.
+fn longer(info: &[u8], more: &[u8]) -> Vec<u8> {
+    tlv::write(tlv::SEQUENCE, &[tlv::only(info, tlv::SEQUENCE).unwrap().rest(), more])
+}
+
+#[test]
+fn a_time_stamp_may_name_only_its_own_authority() {
+    // tsa [0] EXPLICIT GeneralName, here directoryName.
+    let named = |name: &[u8]| tlv::write(tlv::context(0), &[&tlv::write(tlv::context(4), &[name])]);
+    let own =
+        |certificate: &Certificate, info: &[u8]| longer(info, &named(&certificate.subject_der().unwrap()));
+    assert_eq!(answer_with(own), Ok(()));
+    let other = |_: &Certificate, info: &[u8]| longer(info, &named(&[0x30, 0]));
+    assert_eq!(answer_with(other), Err(TokenError::OtherAuthority));
+}
+
+#[test]
+fn a_time_outside_the_certificate_is_refused_though_signed() {
+    let at = |seconds: i64| {
+        answer_with(|_, info| {
+            let info = Info { gen_time: NOW.plus_seconds(seconds), ..Info::parse(info).unwrap() };
+            info.to_der(imprint_as_sent(&request().to_der()).unwrap()).unwrap()
+        })
+    };
+    assert_eq!(at(0), Ok(()));
+    assert_eq!(at(1000), Ok(()));
+    assert_eq!(at(-1), Err(TokenError::OutOfValidity));
+    assert_eq!(at(1001), Err(TokenError::OutOfValidity));
+}
+
+#[test]
+fn what_is_not_understood_in_a_time_stamp_is_refused() {
+    let extension = |critical: &[u8]| {
+        let extension = tlv::write(tlv::SEQUENCE, &[&[6, 3, 0x2a, 3, 4], critical, &[4, 0]]);
+        tlv::write(tlv::context(1), &[&extension])
+    };
+    assert_eq!(answer_with(|_, info| longer(info, &extension(&[]))), Ok(()));
+    assert!(answer_with(|_, info| longer(info, &extension(&[1, 1, 0xff]))).is_err(), "critical");
+    assert!(answer_with(|_, info| longer(info, &[5, 0])).is_err(), "an unknown field");
+    assert!(answer_with(|_, info| info[..info.len() - 1].to_vec()).is_err(), "cut");
 }
