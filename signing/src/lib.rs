@@ -15,6 +15,7 @@
 //! | [`validation`] | the report on a signed PDF and on what was changed after each signature |
 //! | [`ocsp`], [`register`] | the status of a certificate: asked, answered, judged; and kept |
 //! | [`algorithm_policy`] | until when which algorithms are accepted |
+//! | [`profile`] | whether a certificate is fit for the use it is imported for |
 //! | [`csr`] | certification requests over a token's key |
 //! | [`authority`] | a TEST certification authority with software keys, for demo and tests |
 #![cfg_attr(
@@ -39,6 +40,7 @@ pub mod invalid;
 pub mod ocsp;
 pub mod pades;
 mod pdf;
+pub mod profile;
 pub mod register;
 pub mod signed;
 #[cfg(test)]
