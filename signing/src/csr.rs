@@ -148,6 +148,9 @@ fn algorithm(key: &PKey<Public>) -> Result<SignatureAlgorithm, Invalid> {
         Id::EC if key.ec_key()?.group().curve_name() == Some(Nid::X9_62_PRIME256V1) => {
             Ok(SignatureAlgorithm::EcdsaP256Sha256)
         }
+        Id::EC if key.ec_key()?.group().curve_name() == Some(Nid::SECP384R1) => {
+            Ok(SignatureAlgorithm::EcdsaP384Sha384)
+        }
         Id::RSA if key.bits() >= MIN_RSA_BITS => Ok(SignatureAlgorithm::RsaPkcs1Sha256),
         other => Err(Invalid::Algorithm(format!("{other:?} of {} bits", key.bits()))),
     }

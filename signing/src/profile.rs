@@ -82,6 +82,12 @@ const fn demands(profile: Profile) -> Demands {
             may_be_ed25519: false,
             is_document_signer: false,
         },
+        Profile::TimeStamping => Demands {
+            purposes: &[TIME_STAMPING],
+            foreign: &[ocsp::OCSP_SIGNING],
+            may_be_ed25519: false,
+            is_document_signer: false,
+        },
     }
 }
 
@@ -197,7 +203,7 @@ impl Findings {
             KeyKind::Other => {
                 self.error("key", "No signature is made here with such a key: ask for P-256 or RSA.");
             }
-            KeyKind::EcP256 | KeyKind::Rsa { .. } | KeyKind::Ed25519 => {}
+            KeyKind::EcP256 | KeyKind::EcP384 | KeyKind::Rsa { .. } | KeyKind::Ed25519 => {}
         }
     }
 
