@@ -181,6 +181,11 @@ impl Certificate {
         X509::from_der(&self.der)?.public_key()
     }
 
+    /// What the issuer signed, parsed.
+    pub(crate) const fn to_be_signed(&self) -> &x509_cert::TbsCertificate {
+        &self.parsed.tbs_certificate
+    }
+
     pub(crate) fn x509(&self) -> Result<X509, openssl::error::ErrorStack> {
         X509::from_der(&self.der)
     }

@@ -8,6 +8,8 @@
 //! | module | holds |
 //! |---|---|
 //! | [`certificate`], [`trust`] | X.509 certificates and the anchors a path must end at |
+//! | [`path`] | certification paths by RFC 5280, with revocation |
+//! | [`crl`] | revocation lists, read and prepared |
 //! | [`cades`] | detached CAdES-B signatures, as under a ballot |
 //! | [`signed`] | the type that proves a verified signature |
 //! | [`pades`] | fields, signatures and visible images in a PDF, by incremental revisions |
@@ -28,8 +30,10 @@ pub mod authority;
 pub mod cades;
 pub mod certificate;
 mod cms;
+pub mod crl;
 pub mod invalid;
 pub mod pades;
+pub mod path;
 mod pdf;
 pub mod signed;
 #[cfg(test)]

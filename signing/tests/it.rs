@@ -16,5 +16,7 @@ mod cades;
 mod fixtures;
 #[path = "it/pades.rs"]
 mod pades;
+#[path = "it/pkits.rs"]
+mod pkits;
 #[path = "it/world.rs"]
 mod world;
