@@ -17,7 +17,7 @@ use crate::{Certificate, Invalid, tlv};
 pub(crate) const SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
 const SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.2");
 const SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.3");
-const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+pub(crate) const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const RSA_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
 const RSA_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.12");
 const RSA_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.13");
@@ -342,13 +342,13 @@ pub(crate) fn parse_oid(bytes: &[u8]) -> Result<ObjectIdentifier, Invalid> {
     ObjectIdentifier::from_bytes(bytes).ok().ok_or(Invalid::NotDer)
 }
 
-fn identifier_parts(identifier: &[u8]) -> Result<(ObjectIdentifier, &[u8]), Invalid> {
+pub(crate) fn identifier_parts(identifier: &[u8]) -> Result<(ObjectIdentifier, &[u8]), Invalid> {
     let mut fields = tlv::only(identifier, tlv::SEQUENCE)?;
     let algorithm = parse_oid(fields.expect(tlv::OID)?.body)?;
     Ok((algorithm, fields.rest()))
 }
 
-fn no_parameters(parameters: &[u8]) -> Result<(), Invalid> {
+pub(crate) fn no_parameters(parameters: &[u8]) -> Result<(), Invalid> {
     match parameters {
         [] | [tlv::NULL, 0] => Ok(()),
         _ => Err(Invalid::Structure("parameters of an algorithm that has none")),

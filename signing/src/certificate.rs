@@ -243,6 +243,11 @@ impl Certificate {
         Some(names.extn_value.as_bytes())
     }
 
+    /// What the issuer signed, parsed.
+    pub(crate) fn to_be_signed(&self) -> &x509_cert::TbsCertificate {
+        &self.0.parsed.tbs_certificate
+    }
+
     /// The issuer's name and the serial number, each as DER.
     pub(crate) fn issuer_and_serial(&self) -> der::Result<(Vec<u8>, Vec<u8>)> {
         let tbs = &self.0.parsed.tbs_certificate;

@@ -8,6 +8,8 @@
 //! | module | holds |
 //! |---|---|
 //! | [`certificate`], [`trust`] | X.509 certificates and the anchors a path must end at |
+//! | [`path`] | certification paths by RFC 5280, with revocation |
+//! | [`crl`], [`ocsp`] | revocation lists and online answers, read, judged and prepared |
 //! | [`cades`] | CAdES signatures of levels B and T, detached as under a ballot or with the content inside |
 //! | [`timestamp`] | RFC 3161: requests, answers and tokens, for the client and for the authority |
 //! | [`signed`] | the type that proves a verified signature |
@@ -34,11 +36,13 @@ pub mod authority;
 pub mod cades;
 pub mod certificate;
 mod cms;
+pub mod crl;
 pub mod csr;
 mod extension;
 pub mod invalid;
 pub mod ocsp;
 pub mod pades;
+pub mod path;
 mod pdf;
 pub mod profile;
 pub mod register;

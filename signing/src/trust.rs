@@ -1,27 +1,48 @@
-//! Trust anchors and the path from a certificate to one of them.
+//! Trust anchors, what each is trusted for and when, and the path from a certificate to one of them.
+
+mod bundle;
 
 use std::path::Path;
 
 use cabinet::Timestamp;
-use openssl::stack::Stack;
-use openssl::x509::store::{X509Store, X509StoreBuilder};
-use openssl::x509::verify::{X509VerifyFlags, X509VerifyParam};
-use openssl::x509::{X509, X509StoreContext};
+use serde::{Deserialize, Serialize};
+
+pub use bundle::{Anchor, BadBundle, Bundle};
 
 use crate::certificate::NotACertificate;
+use crate::path::{self, Constraints};
 use crate::{Certificate, Invalid};
 
-/// OpenSSL's security level for every certificate of a path: 112 bits, so no SHA-1, no RSA below 2048.
-const SECURITY_LEVEL: i32 = 2;
-/// Longest accepted path between a signer and its anchor, in certificates.
-const MAX_PATH_DEPTH: i32 = 8;
 /// Largest file of anchors that is read, in bytes.
 const MAX_ANCHOR_FILE_BYTES: u64 = 1 << 20;
 
 /// The anchors that are trusted, by whoever set them up.
+///
+/// Invariant: `terms` is as long as `anchors`, or empty where every anchor is trusted for everything, always.
 #[derive(Clone, Debug, Default)]
 pub struct TrustStore {
     anchors: Vec<Certificate>,
+    terms: Vec<Terms>,
+}
+
+/// What a certificate under an anchor may be used for.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// Signatures on documents, ballots and the log.
+    Signing,
+    /// Time-stamps.
+    TimeStamping,
+    /// Signing in with a card, over TLS.
+    TlsCard,
+}
+
+/// For what and from when until when an anchor is trusted.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Terms {
+    purposes: Vec<Purpose>,
+    from: Option<Timestamp>,
+    until: Option<Timestamp>,
 }
 
 /// The anchors could not be read.
@@ -52,10 +73,10 @@ pub enum Unreadable {
 }
 
 impl TrustStore {
-    /// Trusts these certificates.
+    /// Trusts these certificates, for everything and always.
     #[must_use]
     pub const fn new(anchors: Vec<Certificate>) -> Self {
-        Self { anchors }
+        Self { anchors, terms: Vec::new() }
     }
 
     /// Trusts these certificates, each in DER.
@@ -91,7 +112,7 @@ impl TrustStore {
         for file in files {
             anchors.extend(read_anchors(&file)?);
         }
-        if anchors.is_empty() { Err(Unreadable::Empty { path: shown }) } else { Ok(Self { anchors }) }
+        if anchors.is_empty() { Err(Unreadable::Empty { path: shown }) } else { Ok(Self::new(anchors)) }
     }
 
     /// The anchors.
@@ -100,9 +121,17 @@ impl TrustStore {
         &self.anchors
     }
 
-    /// Finds the path from `signer` over some of `others` to an anchor, all valid at `at` by RFC 5280.
+    /// The anchors that are trusted for `purpose` at `at`.
+    pub(crate) fn anchors_for(&self, purpose: Purpose, at: Timestamp) -> impl Iterator<Item = &Certificate> {
+        self.anchors.iter().enumerate().filter_map(move |(i, anchor)| {
+            let is_trusted = self.terms.is_empty() || self.terms.get(i)?.hold(purpose, at);
+            is_trusted.then_some(anchor)
+        })
+    }
+
+    /// Finds the path from `signer` over some of `others` to an anchor for signing, all valid at `at` by RFC 5280.
     ///
-    /// Revocation is not asked here: its evidence is handed in with the long-term levels.
+    /// Revocation and certificate policies are not asked here: see [`path::build`].
     ///
     /// # Errors
     ///
@@ -113,53 +142,16 @@ impl TrustStore {
         others: &[Certificate],
         at: Timestamp,
     ) -> Result<Vec<Certificate>, Invalid> {
-        let store = self.store(at)?;
-        let mut untrusted = Stack::new()?;
-        for certificate in others {
-            untrusted.push(certificate.x509()?)?;
-        }
-        let mut context = X509StoreContext::new()?;
-        let mut chain: Vec<X509> = Vec::new();
-        let leaf = signer.x509()?;
-        let (is_ok, error) = context.init(&store, &leaf, &untrusted, |context| {
-            let is_ok = context.verify_cert()?;
-            if let Some(found) = context.chain() {
-                chain.extend(found.iter().map(ToOwned::to_owned));
-            }
-            Ok((is_ok, context.error()))
-        })?;
-        if !is_ok {
-            let says = error.error_string().to_owned();
-            return Err(match error.as_raw() {
-                openssl_codes::NOT_YET_VALID | openssl_codes::HAS_EXPIRED => Invalid::OutOfValidity(says),
-                _ => Invalid::Untrusted(says),
-            });
-        }
-        chain
-            .iter()
-            .map(|x509| Certificate::from_x509(x509).map_err(|e| Invalid::Untrusted(e.to_string())))
-            .collect()
-    }
-
-    fn store(&self, at: Timestamp) -> Result<X509Store, Invalid> {
-        let mut parameters = X509VerifyParam::new()?;
-        parameters.set_time(at.as_seconds());
-        parameters.set_depth(MAX_PATH_DEPTH);
-        parameters.set_auth_level(SECURITY_LEVEL);
-        parameters.set_flags(X509VerifyFlags::CHECK_SS_SIGNATURE)?;
-        let mut builder = X509StoreBuilder::new()?;
-        builder.set_param(&parameters)?;
-        for anchor in &self.anchors {
-            builder.add_cert(anchor.x509()?)?;
-        }
-        Ok(builder.build())
+        Ok(path::build(signer, others, self, &Constraints::at(at))?.certificates)
     }
 }
 
-/// OpenSSL's `X509_V_ERR_*` numbers that mean "wrong time".
-mod openssl_codes {
-    pub(super) const NOT_YET_VALID: i32 = 9;
-    pub(super) const HAS_EXPIRED: i32 = 10;
+impl Terms {
+    fn hold(&self, purpose: Purpose, at: Timestamp) -> bool {
+        self.purposes.contains(&purpose)
+            && self.from.is_none_or(|from| from <= at)
+            && self.until.is_none_or(|until| at <= until)
+    }
 }
 
 fn read_anchors(file: &Path) -> Result<Vec<Certificate>, Unreadable> {

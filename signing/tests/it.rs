@@ -18,6 +18,8 @@ mod fixtures;
 mod ocsp;
 #[path = "it/pades.rs"]
 mod pades;
+#[path = "it/pkits.rs"]
+mod pkits;
 #[path = "it/timestamp.rs"]
 mod timestamp;
 #[path = "it/world.rs"]
