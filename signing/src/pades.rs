@@ -8,11 +8,16 @@
 
 mod appearance;
 mod fields;
+mod new_file;
 mod prepare;
+mod reserve;
+mod room;
 
 pub use appearance::Appearance;
-pub use fields::{Field, FieldKind, add_fields};
-pub use prepare::{Prepared, prepare};
+pub use fields::{Field, FieldKind, add_fields, add_fields_file};
+pub use new_file::NewFile;
+pub use prepare::{Prepared, prepare, prepare_file};
+pub use room::Room;
 
 pub use crate::pdf::Rect;
 
@@ -47,8 +52,8 @@ pub struct SignRequest {
     pub fills: Vec<Fill>,
     /// Whether later revisions may still fill fields.
     pub lock: Lock,
-    /// Room for the CMS in bytes; measured from the certificates, with a margin, if absent.
-    pub room_bytes: Option<usize>,
+    /// Room for the CMS and for what is put beside it; measured, with a time-stamp token, unless it says more.
+    pub room: Room,
 }
 
 impl SignRequest {
@@ -68,7 +73,7 @@ impl SignRequest {
             certify: None,
             fills: Vec::new(),
             lock: Lock::Open,
-            room_bytes: None,
+            room: Room::TIMESTAMPED,
         }
     }
 }
@@ -129,14 +134,16 @@ pub enum PadesError {
     #[error("the value of {0} has letters outside Latin-1: give its typeset appearance")]
     Letters(String),
     /// The CMS does not fit the room left for it.
-    #[error("the signature needs {needed} bytes and {room} were reserved: prepare again with more room")]
+    #[error(
+        "the signature needs {needed} bytes and {room} were reserved: prepare again, once, with doubled room"
+    )]
     Room {
         /// Bytes needed.
         needed: usize,
         /// Bytes reserved.
         room: usize,
     },
-    /// The finished file did not validate: an earlier signature is broken or would be.
-    #[error("the signed file does not validate ({0}): check the earlier signatures, do not issue it")]
+    /// The file would not validate: an earlier signature is broken or would be.
+    #[error("the signed file would not validate ({0}): check the earlier signatures, do not issue it")]
     Refused(String),
 }
