@@ -2,22 +2,33 @@
 //!
 //! A paper is typeset, [`add_fields`] reserves its signature fields and the fields for number and
 //! date, then each signer adds one incremental revision by [`prepare`] and [`Prepared::embed`].
-//! Signers take turns: each prepares on the file that the one before finished.
+//! Signers take turns: each prepares on the file that the one before finished. Afterwards [`append_dss`]
+//! and [`prepare_document_timestamp`] keep the signatures verifiable.
+//!
+//! Each comes in two forms: over bytes in memory, and (`…_file`) over a file of up to 1 GiB in bounded
+//! memory, whose new version is a [`NewFile`] that shows only once it is published.
 //!
 //! Source: `docs/sources.md`, entries `en319142`, `iso32000`, `decree30-signatures`.
 
 mod appearance;
+mod dss;
 mod fields;
 mod new_file;
 mod prepare;
 mod reserve;
 mod room;
+mod timestamp;
 
 pub use appearance::Appearance;
+pub use dss::{
+    Dss, Vri, append_dss, append_dss_file, read_dss, read_dss_file, signature_keys, signature_keys_file,
+    vri_key,
+};
 pub use fields::{Field, FieldKind, add_fields, add_fields_file};
 pub use new_file::NewFile;
 pub use prepare::{Prepared, prepare, prepare_file};
 pub use room::Room;
+pub use timestamp::{PreparedTimestamp, prepare_document_timestamp, prepare_document_timestamp_file};
 
 pub use crate::pdf::Rect;
 

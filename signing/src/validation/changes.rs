@@ -292,14 +292,14 @@ impl Comparison<'_> {
     fn form(&mut self, fields: &[Field]) -> Result<(), PdfError> {
         const LAWFUL: [&[u8]; 2] = [b"Fields", b"SigFlags"];
         let (old, new) = (form::form(self.old)?, form::form(self.new)?);
-        if old == new {
-            return Ok(());
-        }
         let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
         let list = |document: &Document<'_>, form: &Dictionary| {
             document.value(form, "Fields").map(|fields| fields.as_array().unwrap_or_default().to_vec())
         };
         let (before, after) = (list(self.old, &old)?, list(self.new, &new)?);
+        if old == new && before == after {
+            return Ok(());
+        }
         let listed = |item: &Object| fields.iter().any(|field| item.as_reference() == Some(field.reference));
         let is_longer = after.get(..before.len()) == Some(before.as_slice())
             && after.get(before.len()..).unwrap_or_default().iter().all(listed);
