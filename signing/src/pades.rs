@@ -2,17 +2,33 @@
 //!
 //! A paper is typeset, [`add_fields`] reserves its signature fields and the fields for number and
 //! date, then each signer adds one incremental revision by [`prepare`] and [`Prepared::embed`].
-//! Signers take turns: each prepares on the file that the one before finished.
+//! Signers take turns: each prepares on the file that the one before finished. Afterwards [`append_dss`]
+//! and [`prepare_document_timestamp`] keep the signatures verifiable.
+//!
+//! Each comes in two forms: over bytes in memory, and (`…_file`) over a file of up to 1 GiB in bounded
+//! memory, whose new version is a [`NewFile`] that shows only once it is published.
 //!
 //! Source: `docs/sources.md`, entries `en319142`, `iso32000`, `decree30-signatures`.
 
 mod appearance;
+mod dss;
 mod fields;
+mod new_file;
 mod prepare;
+mod reserve;
+mod room;
+mod timestamp;
 
 pub use appearance::Appearance;
-pub use fields::{Field, FieldKind, add_fields, empty_signature_field};
-pub use prepare::{Prepared, prepare};
+pub use dss::{
+    Dss, Vri, append_dss, append_dss_file, read_dss, read_dss_file, signature_keys, signature_keys_file,
+    vri_key,
+};
+pub use fields::{Field, FieldKind, add_fields, add_fields_file, empty_signature_field};
+pub use new_file::NewFile;
+pub use prepare::{Prepared, prepare, prepare_file};
+pub use room::Room;
+pub use timestamp::{PreparedTimestamp, prepare_document_timestamp, prepare_document_timestamp_file};
 
 pub use crate::pdf::Rect;
 
@@ -47,8 +63,8 @@ pub struct SignRequest {
     pub fills: Vec<Fill>,
     /// Whether later revisions may still fill fields.
     pub lock: Lock,
-    /// Room for the CMS in bytes; measured from the certificates, with a margin, if absent.
-    pub room_bytes: Option<usize>,
+    /// Room for the CMS and for what is put beside it; measured, with a time-stamp token, unless it says more.
+    pub room: Room,
 }
 
 impl SignRequest {
@@ -68,7 +84,7 @@ impl SignRequest {
             certify: None,
             fills: Vec::new(),
             lock: Lock::Open,
-            room_bytes: None,
+            room: Room::TIMESTAMPED,
         }
     }
 }
@@ -129,14 +145,16 @@ pub enum PadesError {
     #[error("the value of {0} has letters outside Latin-1: give its typeset appearance")]
     Letters(String),
     /// The CMS does not fit the room left for it.
-    #[error("the signature needs {needed} bytes and {room} were reserved: prepare again with more room")]
+    #[error(
+        "the signature needs {needed} bytes and {room} were reserved: prepare again, once, with doubled room"
+    )]
     Room {
         /// Bytes needed.
         needed: usize,
         /// Bytes reserved.
         room: usize,
     },
-    /// The finished file did not validate: an earlier signature is broken or would be.
-    #[error("the signed file does not validate ({0}): check the earlier signatures, do not issue it")]
+    /// The file would not validate: an earlier signature is broken or would be.
+    #[error("the signed file would not validate ({0}): check the earlier signatures, do not issue it")]
     Refused(String),
 }

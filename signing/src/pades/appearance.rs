@@ -94,7 +94,7 @@ fn image(width: u32, height: u32, colours: &str, samples: &[u8]) -> Result<Strea
         ("BitsPerComponent", Object::Integer(8)),
         ("Filter", Object::name("FlateDecode")),
     ]);
-    Ok(Stream { dictionary, data: stream::deflate(samples)? })
+    Ok(Stream::own(dictionary, stream::deflate(samples)?))
 }
 
 /// A form that draws the image as large as fits, centred.
@@ -121,7 +121,7 @@ fn fitted(picture: Ref, width: i64, height: i64, rect: &Rect) -> Stream {
     let images = Dictionary::of([("Image", Object::Reference(picture))]);
     let resources = Dictionary::of([("XObject", Object::Dictionary(images))]);
     dictionary.set("Resources", Object::Dictionary(resources));
-    Stream { dictionary, data }
+    Stream::own(dictionary, data)
 }
 
 /// Copies the first page of `pdf` as a form `XObject`, with everything its resources need.
@@ -144,7 +144,7 @@ fn import(pdf: &[u8], update: &mut Update<'_>) -> Result<Ref, PadesError> {
     }
     let data = stream::deflate(&contents(&source, &page.dictionary)?)?;
     dictionary.set("Filter", Object::name("FlateDecode"));
-    Ok(update.add(Object::Stream(Stream { dictionary, data })))
+    Ok(update.add(Object::Stream(Stream::own(dictionary, data))))
 }
 
 fn contents(source: &Document<'_>, page: &Dictionary) -> Result<Vec<u8>, PadesError> {
@@ -155,7 +155,7 @@ fn contents(source: &Document<'_>, page: &Dictionary) -> Result<Vec<u8>, PadesEr
         let Object::Stream(part) = source.resolve(&part)? else {
             return Err(PadesError::Appearance("its content is no stream"));
         };
-        joined.extend(stream::decode(&part)?);
+        joined.extend(source.decode(&part)?);
         joined.push(b'\n');
     }
     Ok(joined)
@@ -193,9 +193,11 @@ impl Copy<'_, '_> {
         {
             return Err(PadesError::Appearance("its resources refer to the document"));
         }
-        // A stream's length is written anew with the stream.
-        if let Object::Stream(stream) = &mut object {
+        if let Object::Stream(stream) = object {
+            let mut stream = self.source.loaded(stream)?;
+            // A stream's length is written anew with the stream.
             stream.dictionary.remove("Length");
+            object = Object::Stream(stream);
         }
         let own = self.update.add(Object::Null);
         self.copied.insert(reference, own);
@@ -246,5 +248,5 @@ pub(super) fn line(
     let mut dictionary = form_dictionary(rect);
     let fonts = Dictionary::of([(FONT, font)]);
     dictionary.set("Resources", Object::Dictionary(Dictionary::of([("Font", Object::Dictionary(fonts))])));
-    Some(update.add(Object::Stream(Stream { dictionary, data })))
+    Some(update.add(Object::Stream(Stream::own(dictionary, data))))
 }

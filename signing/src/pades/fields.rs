@@ -1,8 +1,10 @@
 //! Reserving fields on an unsigned document.
 
-use super::{PadesError, Rect};
-use crate::pdf::update::Update;
-use crate::pdf::{Dictionary, Document, Object, Ref, Stream, form, pages};
+use std::path::Path;
+
+use super::{NewFile, PadesError, Rect, reserve};
+use crate::pdf::update::{Update, Written};
+use crate::pdf::{Dictionary, Document, Object, PdfFile, Ref, Stream, form, pages};
 
 /// Name of the built-in font in the form's resources.
 pub(super) const FONT: &str = "TiRo";
@@ -69,15 +71,30 @@ pub fn empty_signature_field(pdf: &[u8]) -> Result<Option<String>, PadesError> {
 /// has a dot, [`PadesError::Pdf`].
 pub fn add_fields(pdf: &[u8], fields: &[Field]) -> Result<Vec<u8>, PadesError> {
     let document = Document::open(pdf)?;
+    reserve::in_memory(&document, &fields_update(&document, fields)?)
+}
+
+/// Like [`add_fields`], of the file `pdf`; the new file will be at `place`. Blocks on the disk.
+///
+/// # Errors
+///
+/// As [`add_fields`]; [`PdfError::Disk`](crate::PdfError::Disk) too.
+pub fn add_fields_file(pdf: &Path, place: &Path, fields: &[Field]) -> Result<NewFile, PadesError> {
+    let file = PdfFile::open(pdf)?;
+    let document = Document::open(file.source())?;
+    reserve::in_file(&document, &fields_update(&document, fields)?, place)
+}
+
+fn fields_update(document: &Document<'_>, fields: &[Field]) -> Result<Written, PadesError> {
     let mut known: Vec<String> = Vec::new();
-    for field in form::fields(&document)? {
+    for field in form::fields(document)? {
         if field.is_signature() && field.value != Object::Null {
             return Err(PadesError::AlreadySigned);
         }
         known.push(field.name);
     }
-    let all_pages = pages::pages(&document)?;
-    let mut update = Update::new(&document);
+    let all_pages = pages::pages(document)?;
+    let mut update = Update::new(document);
     let mut added = Vec::new();
     for field in fields {
         if field.name.is_empty() || field.name.contains('.') || known.contains(&field.name) {
@@ -87,15 +104,15 @@ pub fn add_fields(pdf: &[u8], fields: &[Field]) -> Result<Vec<u8>, PadesError> {
         let page = all_pages.get(field.page).ok_or(PadesError::NoPage(field.page))?;
         let widget = widget(field, page.reference, &mut update);
         let widget = Object::Reference(update.add(Object::Dictionary(widget)));
-        annotate(&document, &mut update, page.reference, &widget)?;
+        annotate(document, &mut update, page.reference, &widget)?;
         added.push(widget);
     }
-    extend_form(&document, &mut update, added)?;
-    Ok(update.finish()?.bytes)
+    extend_form(document, &mut update, added)?;
+    Ok(update.finish()?)
 }
 
 fn widget(field: &Field, page: Ref, update: &mut Update<'_>) -> Dictionary {
-    let empty = Stream { dictionary: form_dictionary(&field.rect), data: Vec::new() };
+    let empty = Stream::own(form_dictionary(&field.rect), Vec::new());
     let empty = update.add(Object::Stream(empty));
     let mut widget = Dictionary::of([
         ("Type", Object::name("Annot")),

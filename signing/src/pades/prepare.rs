@@ -1,31 +1,28 @@
 //! One signed revision: fills, appearance, signature dictionary; then the signature itself.
 
+use std::path::Path;
+
 use cabinet::{Digest, Timestamp};
 
 use super::appearance::line;
 use super::fields::FONT;
-use super::{DocMdp, Fill, Lock, PadesError, Rect, SignRequest};
+use super::reserve::{Plan, Reserved, WIDE};
+use super::{DocMdp, Fill, Lock, NewFile, PadesError, Rect, SignRequest};
+use crate::algorithm::Hash;
 use crate::cades::{self, ClaimedTime};
 use crate::pdf::form::{self, Field};
-use crate::pdf::update::{Update, Written};
-use crate::pdf::{Dictionary, Document, Object, PdfError, Ref};
-use crate::{SignatureAlgorithm, validation};
+use crate::pdf::update::Update;
+use crate::pdf::{Dictionary, Document, Object, PdfError, PdfFile, Ref};
+use crate::{Certificate, Invalid, SignatureAlgorithm, cms};
 
-/// Room beyond the measured CMS, in bytes: for a time-stamp token added later.
-const MARGIN_BYTES: usize = 8192;
-/// A placeholder as wide as any offset in the file can be.
-const WIDE: i64 = 9_999_999_999;
 /// Size of the built-in font if the field does not say, in points.
 const DEFAULT_FONT_POINTS: i64 = 13;
 
-/// A revision that only lacks its signature.
+/// A revision that only lacks its signature, in memory or in a [`NewFile`].
 #[derive(Clone, Debug)]
-pub struct Prepared {
-    pdf: Vec<u8>,
-    /// Where the hexadecimal digits of `/Contents` begin.
-    digits_at: usize,
-    room_bytes: usize,
-    at: Timestamp,
+pub struct Prepared<T = Vec<u8>> {
+    reserved: Reserved<T>,
+    signer: Certificate,
     signature: cades::Prepared,
 }
 
@@ -33,53 +30,32 @@ pub struct Prepared {
 ///
 /// # Errors
 ///
-/// [`PadesError`]: nothing was changed; its sentence says what to do.
+/// [`PadesError`]: nothing was changed; its sentence says what to do. [`PadesError::Refused`]: the revision
+/// would break an earlier signature, or one is broken already; nobody should be asked to sign it.
 pub fn prepare(pdf: &[u8], request: &SignRequest) -> Result<Prepared, PadesError> {
     let document = Document::open(pdf)?;
-    if document.end()? != pdf.len() {
-        return Err(PdfError::at(document.end()?, "bytes after the end").into());
-    }
-    let fields = form::fields(&document)?;
-    let is_signed = fields.iter().any(|field| field.is_signature() && field.value != Object::Null);
-    if is_signed && request.certify.is_some() {
-        return Err(PadesError::AlreadySigned);
-    }
-    let field = empty_field(&fields, &request.field, "Sig")?;
-    let algorithm = request.algorithm.map_or_else(|| SignatureAlgorithm::of(&request.signer), Ok)?;
-    let draft = |content: &Digest| {
-        cades::prepare_with(algorithm, content, &request.signer, &request.chain, ClaimedTime::InDocument)
-    };
-    let measured = draft(&Digest::of(&[]))?.size_bound_bytes().saturating_add(MARGIN_BYTES);
-    let room_bytes = request.room_bytes.unwrap_or(measured);
-
-    let mut update = Update::new(&document);
-    for fill in &request.fills {
-        fill_field(&document, &mut update, empty_field(&fields, &fill.field, "Tx")?, fill)?;
-    }
-    let signature = update.add(Object::Dictionary(signature_dictionary(request, room_bytes)));
-    put_value(
-        &document,
-        &mut update,
-        field,
-        Object::Reference(signature),
-        request
-            .appearance
-            .as_ref()
-            .map(|appearance| move |update: &mut Update<'_>, rect: &Rect| appearance.add_to(update, rect)),
-    )?;
-    if request.certify.is_some() {
-        let root = document.root()?;
-        let mut catalog = update.dictionary(root)?;
-        let permissions = Dictionary::of([("DocMDP", Object::Reference(signature))]);
-        catalog.set("Perms", Object::Dictionary(permissions));
-        update.put(document.current(root.number), Object::Dictionary(catalog));
-    }
-    let written = update.finish()?;
-    let (pdf, digits_at, content) = cover(written, signature, room_bytes)?;
-    Ok(Prepared { pdf, digits_at, room_bytes, at: request.at, signature: draft(&content)? })
+    let (plan, draft) = Draft::plan(&document, request)?;
+    draft.over(plan.in_memory(&document)?)
 }
 
-impl Prepared {
+/// Like [`prepare`], of the file `pdf`, whose signed copy will be at `place`. Memory stays bounded, and `pdf` is
+/// read once; nobody may write to it meanwhile. Blocks on the disk.
+///
+/// # Errors
+///
+/// As [`prepare`]; [`PdfError::Disk`] too. Nothing is at `place` yet, whatever happens.
+pub fn prepare_file(
+    pdf: &Path,
+    place: &Path,
+    request: &SignRequest,
+) -> Result<Prepared<NewFile>, PadesError> {
+    let file = PdfFile::open(pdf)?;
+    let document = Document::open(file.source())?;
+    let (plan, draft) = Draft::plan(&document, request)?;
+    draft.over(plan.in_file(&document, place)?)
+}
+
+impl<T> Prepared<T> {
     /// The SHA-256 digest that the token must sign: that of the CMS signed attributes.
     #[must_use]
     pub fn digest(&self) -> Digest {
@@ -98,31 +74,133 @@ impl Prepared {
         self.signature.algorithm()
     }
 
-    /// Returns the signed file. The new signature is verified and the whole file validated first, so that
-    /// a revision that breaks an earlier signature never leaves this function.
+    /// The finished CMS, verified, for a caller that adds a time-stamp before [`Prepared::embed_cms`].
     ///
     /// # Errors
     ///
-    /// [`PadesError::Signature`]: `raw` is not the signer's; [`PadesError::Room`]: prepare again with more
-    /// room; [`PadesError::Refused`]: the document must not be issued.
-    pub fn embed(self, raw: &[u8]) -> Result<Vec<u8>, PadesError> {
-        let cms = self.signature.embed(raw)?;
-        if cms.len() > self.room_bytes {
-            return Err(PadesError::Room { needed: cms.len(), room: self.room_bytes });
-        }
-        let mut pdf = self.pdf;
-        let digits = hex::encode(cms);
-        let end = self.digits_at.saturating_add(digits.len());
-        let hole =
-            pdf.get_mut(self.digits_at..end).ok_or(PdfError::at(self.digits_at, "the signature's room"))?;
-        hole.copy_from_slice(digits.as_bytes());
-        let report = validation::validate_pdf(&pdf, None, self.at)?;
-        match report.signatures.iter().find(|signature| !signature.is_sound()) {
-            None if !report.signatures.is_empty() => Ok(pdf),
-            None => Err(PadesError::Refused("the signature is not found".to_owned())),
-            Some(unsound) => Err(PadesError::Refused(unsound.explain())),
-        }
+    /// [`PadesError::Signature`]: `raw` is not the signer's.
+    pub fn cms(&self, raw: &[u8]) -> Result<Vec<u8>, PadesError> {
+        Ok(self.signature.clone().embed(raw)?)
     }
+
+    /// Checks a CMS that did not come from [`Prepared::cms`] unchanged.
+    fn check(&self, cms: &[u8]) -> Result<(), PadesError> {
+        let content = self.reserved.content;
+        let checked = cms::parse(cms)?.check(&|hash| match hash {
+            Hash::Sha256 => Ok(content.as_bytes().to_vec()),
+            Hash::Sha384 | Hash::Sha512 => Err(Invalid::ContentDiffers),
+        })?;
+        if checked.signer == self.signer { Ok(()) } else { Err(Invalid::WrongSigner.into()) }
+    }
+}
+
+impl Prepared {
+    /// Returns the signed file. The new signature is verified first; that it breaks no earlier one, and stands
+    /// where validation accepts it, was checked before it could be made.
+    ///
+    /// # Errors
+    ///
+    /// [`PadesError::Signature`]: `raw` is not the signer's; [`PadesError::Room`]: prepare again with
+    /// [`Room::doubled`](super::Room::doubled).
+    pub fn embed(self, raw: &[u8]) -> Result<Vec<u8>, PadesError> {
+        self.reserved.fill(&self.signature.embed(raw)?)
+    }
+
+    /// Like [`Prepared::embed`], with the CMS that [`Prepared::cms`] gave and a time-stamp was added to.
+    ///
+    /// # Errors
+    ///
+    /// As [`Prepared::embed`].
+    pub fn embed_cms(self, cms: &[u8]) -> Result<Vec<u8>, PadesError> {
+        self.check(cms)?;
+        self.reserved.fill(cms)
+    }
+}
+
+impl Prepared<NewFile> {
+    /// Puts the signature into the new file, which still has to be published. The new signature is verified
+    /// first.
+    ///
+    /// # Errors
+    ///
+    /// [`PadesError::Signature`]: `raw` is not the signer's; [`PadesError::Room`]: prepare again with
+    /// [`Room::doubled`](super::Room::doubled); [`PdfError::Disk`].
+    pub fn embed(self, raw: &[u8]) -> Result<NewFile, PadesError> {
+        self.reserved.fill(&self.signature.embed(raw)?)
+    }
+
+    /// Like [`Prepared::embed`], with the CMS that [`Prepared::cms`] gave and a time-stamp was added to.
+    ///
+    /// # Errors
+    ///
+    /// As [`Prepared::embed`].
+    pub fn embed_cms(self, cms: &[u8]) -> Result<NewFile, PadesError> {
+        self.check(cms)?;
+        self.reserved.fill(cms)
+    }
+}
+
+/// What is known of a signature before its content is.
+struct Draft<'a> {
+    request: &'a SignRequest,
+    algorithm: SignatureAlgorithm,
+}
+
+impl<'a> Draft<'a> {
+    /// Plans the revision: fills, appearance, signature dictionary with its measured room.
+    fn plan(document: &Document<'_>, request: &'a SignRequest) -> Result<(Plan, Self), PadesError> {
+        require_whole(document)?;
+        let fields = form::fields(document)?;
+        let is_signed = fields.iter().any(|field| field.is_signature() && field.value != Object::Null);
+        if is_signed && request.certify.is_some() {
+            return Err(PadesError::AlreadySigned);
+        }
+        let field = empty_field(&fields, &request.field, "Sig")?;
+        let algorithm = request.algorithm.map_or_else(|| SignatureAlgorithm::of(&request.signer), Ok)?;
+        let draft = Self { request, algorithm };
+        let room_bytes =
+            request.room.bytes(draft.signature(&Digest::from_bytes([0; 32]))?.size_bound_bytes())?;
+
+        let mut update = Update::new(document);
+        for fill in &request.fills {
+            fill_field(document, &mut update, empty_field(&fields, &fill.field, "Tx")?, fill)?;
+        }
+        let signature = update.add(Object::Dictionary(signature_dictionary(request, room_bytes)));
+        put_value(
+            document,
+            &mut update,
+            field,
+            Object::Reference(signature),
+            request.appearance.as_ref().map(|appearance| {
+                move |update: &mut Update<'_>, rect: &Rect| appearance.add_to(update, rect)
+            }),
+        )?;
+        if request.certify.is_some() {
+            let root = document.root()?;
+            let mut catalog = update.dictionary(root)?;
+            let permissions = Dictionary::of([("DocMDP", Object::Reference(signature))]);
+            catalog.set("Perms", Object::Dictionary(permissions));
+            update.put(document.current(root.number), Object::Dictionary(catalog));
+        }
+        Ok((Plan::new(update.finish()?, signature, room_bytes)?, draft))
+    }
+
+    fn signature(&self, content: &Digest) -> Result<cades::Prepared, Invalid> {
+        let request = self.request;
+        let time = ClaimedTime::InDocument;
+        cades::prepare_with(self.algorithm, content, &request.signer, &request.chain, time)
+    }
+
+    fn over<T>(self, reserved: Reserved<T>) -> Result<Prepared<T>, PadesError> {
+        let signature = self.signature(&reserved.content)?;
+        Ok(Prepared { reserved, signer: self.request.signer.clone(), signature })
+    }
+}
+
+/// What follows the end of the document would come before the new revision, and nobody could explain it.
+pub(super) fn require_whole(document: &Document<'_>) -> Result<(), PdfError> {
+    let end = document.end()?;
+    if end == document.source().len() { Ok(()) } else { Err(PdfError::at(end, "bytes after the end")) }
 }
 
 fn empty_field<'a>(fields: &'a [Field], name: &str, kind: &str) -> Result<&'a Field, PadesError> {
@@ -233,32 +311,4 @@ fn pdf_date(at: Timestamp) -> String {
     let iso = at.iso_vietnam();
     let digits: String = iso.chars().take(19).filter(char::is_ascii_digit).collect();
     format!("D:{digits}+07'00'")
-}
-
-/// Writes the byte range around the hole and hashes what it covers.
-fn cover(
-    written: Written,
-    signature: Ref,
-    room_bytes: usize,
-) -> Result<(Vec<u8>, usize, Digest), PadesError> {
-    let mut pdf = written.bytes;
-    let lost = PdfError::at(0, "the signature dictionary");
-    let start = *written.offsets.get(&signature).ok_or(lost.clone())?;
-    let after = |pdf: &[u8], from: usize, word: &[u8]| {
-        let found = pdf.get(from..)?.windows(word.len()).position(|window| window == word)?;
-        from.checked_add(found)?.checked_add(word.len())
-    };
-    let digits_at = after(&pdf, start, b"/Contents <").ok_or(lost.clone())?;
-    let hole_start = digits_at.saturating_sub(1);
-    let hole_end = digits_at.saturating_add(room_bytes.saturating_mul(2)).saturating_add(1);
-    let range_at = after(&pdf, hole_end, b"/ByteRange ").ok_or(lost.clone())?;
-    let tail_len = pdf.len().saturating_sub(hole_end);
-    let range = format!("[0 {hole_start} {hole_end} {tail_len}]");
-    let width = format!("[0 {WIDE} {WIDE} {WIDE}]").len();
-    let place = pdf.get_mut(range_at..range_at.saturating_add(width)).ok_or(lost.clone())?;
-    place.fill(b' ');
-    place.get_mut(..range.len()).ok_or(lost.clone())?.copy_from_slice(range.as_bytes());
-    let (before, behind) = (pdf.get(..hole_start).ok_or(lost.clone())?, pdf.get(hole_end..).ok_or(lost)?);
-    let content = Digest::of(&[before, behind].concat());
-    Ok((pdf, digits_at, content))
 }

@@ -1,74 +1,76 @@
 //! A whole file: its chain of cross-reference sections and the objects they list.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::parser::{Indirect, Parser};
-use super::{Dictionary, MAX_PDF_BYTES, Object, PdfError, Ref, stream, xref};
+use super::object::{Data, Indirect};
+use super::parser::Parser;
+use super::xref::{self, Entry, Section};
+use super::{Dictionary, Object, PdfError, Ref, Source, Stream, object, stream};
 
 /// Most revisions that one file may have.
 const MAX_SECTIONS: usize = 512;
 /// Longest chain of references from a value to its object.
 const MAX_HOPS: usize = 8;
-
-/// Where an object is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Entry {
-    Free,
-    InUse { offset: usize, generation: u16 },
-    Compressed { stream: u32, index: usize },
-}
-
-/// One cross-reference section with its trailer.
-#[derive(Debug)]
-pub(crate) struct Section {
-    pub(crate) offset: usize,
-    pub(crate) entries: BTreeMap<u32, Entry>,
-    pub(crate) trailer: Dictionary,
-    /// The object that holds the section, unless it is a table.
-    pub(crate) stream: Option<Ref>,
-    pub(crate) is_hybrid: bool,
-    /// After the trailer, or after the stream's `endobj`.
-    pub(crate) body_end: usize,
-    /// After its `%%EOF` line, if `startxref` follows it.
-    pub(crate) end: Option<usize>,
-    /// The number after `startxref`.
-    pub(crate) declared: Option<usize>,
-}
+/// Unpacked object streams that are kept, in decoded bytes (8 MiB).
+const MAX_UNPACKED_BYTES: usize = 8 << 20;
 
 /// Objects of an object stream, by index.
 type Unpacked = Rc<Vec<(u32, Object)>>;
 
 /// A PDF, read strictly.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Document<'a> {
-    bytes: &'a [u8],
+    source: Source<'a>,
     /// Newest first.
-    sections: Vec<Section>,
-    entries: BTreeMap<u32, Entry>,
-    unpacked: RefCell<HashMap<u32, Unpacked>>,
+    sections: Vec<Rc<Section>>,
+    /// The file's last `startxref`.
+    keyword: usize,
+    known: Rc<Known>,
+}
+
+/// What was read already, for all revisions of one file: an earlier revision has the same bytes.
+#[derive(Debug, Default)]
+struct Known {
+    sections: RefCell<HashMap<usize, Rc<Section>>>,
+    /// By the offsets of the object and of its data's end.
+    unpacked: RefCell<HashMap<(usize, usize), Unpacked>>,
+    unpacked_bytes: Cell<usize>,
 }
 
 impl<'a> Document<'a> {
     /// Reads the chain of sections from the file's last `startxref`.
-    pub(crate) fn open(bytes: &'a [u8]) -> Result<Self, PdfError> {
-        if bytes.len() > MAX_PDF_BYTES {
-            return Err(PdfError::TooLarge);
-        }
-        if !bytes.starts_with(b"%PDF-") {
+    pub(crate) fn open(source: impl Into<Source<'a>>) -> Result<Self, PdfError> {
+        Self::open_knowing(source.into(), Rc::default())
+    }
+
+    /// The same file after more bytes were added to it: `source` must begin with the bytes of this document.
+    pub(crate) fn grown<'b>(&self, source: Source<'b>) -> Result<Document<'b>, PdfError> {
+        Document::open_knowing(source, Rc::clone(&self.known))
+    }
+
+    /// The earlier revision that ends at `end`.
+    pub(crate) fn prefix(&self, end: usize) -> Result<Self, PdfError> {
+        self.grown(self.source.prefix(end))
+    }
+
+    fn open_knowing(source: Source<'a>, known: Rc<Known>) -> Result<Self, PdfError> {
+        source.check_size()?;
+        if !source.parse(0, |parser| Ok(parser.starts_with(b"%PDF-")))? {
             return Err(PdfError::at(0, "no PDF header"));
         }
-        let keyword = rfind(bytes, b"startxref").ok_or(PdfError::at(bytes.len(), "no startxref"))?;
-        let mut parser = Parser::new(bytes, keyword.saturating_add(b"startxref".len()));
-        parser.skip_space();
-        let mut next = usize::try_from(parser.unsigned()?).ok();
-        let mut sections: Vec<Section> = Vec::new();
+        let keyword = source.rfind(b"startxref")?.ok_or(PdfError::at(source.len(), "no startxref"))?;
+        let mut next = source.parse(keyword.saturating_add(b"startxref".len()), |parser| {
+            parser.skip_space();
+            Ok(usize::try_from(parser.unsigned()?).ok())
+        })?;
+        let mut sections: Vec<Rc<Section>> = Vec::new();
         while let Some(offset) = next {
-            if sections.len() >= MAX_SECTIONS || sections.iter().any(|known| known.offset == offset) {
+            if sections.len() >= MAX_SECTIONS || sections.iter().any(|section| section.offset == offset) {
                 return Err(PdfError::at(offset, "the cross-reference sections run in a circle"));
             }
-            let section = xref::read(bytes, offset)?;
+            let section = known.section(&source, offset)?;
             next = match section.trailer.get("Prev") {
                 None => None,
                 Some(prev) => match prev.as_integer().and_then(|at| usize::try_from(at).ok()) {
@@ -76,41 +78,34 @@ impl<'a> Document<'a> {
                     None => return Err(PdfError::at(offset, "Prev is no offset")),
                 },
             };
-            sections.push(section);
-        }
-        let mut entries = BTreeMap::new();
-        for section in &sections {
             if section.trailer.get("Encrypt").is_some() {
                 return Err(PdfError::Encrypted);
             }
-            for (number, entry) in &section.entries {
-                entries.entry(*number).or_insert(*entry);
-            }
+            sections.push(section);
         }
-        let document = Self { bytes, sections, entries, unpacked: RefCell::default() };
+        let document = Self { source, sections, keyword, known };
         document.end()?;
         Ok(document)
     }
 
-    pub(crate) const fn bytes(&self) -> &'a [u8] {
-        self.bytes
+    pub(crate) const fn source(&self) -> Source<'a> {
+        self.source
     }
 
     /// The sections, newest first.
-    pub(crate) fn sections(&self) -> &[Section] {
-        &self.sections
+    pub(crate) fn sections(&self) -> impl DoubleEndedIterator<Item = &Section> + Clone {
+        self.sections.iter().map(Rc::as_ref)
     }
 
     pub(crate) fn newest(&self) -> Result<&Section, PdfError> {
-        self.sections.first().ok_or(PdfError::at(0, "no cross-reference section"))
+        self.sections().next().ok_or(PdfError::at(0, "no cross-reference section"))
     }
 
     /// The byte after the last `%%EOF` and its line end; what follows is no part of the document.
     pub(crate) fn end(&self) -> Result<usize, PdfError> {
         // In a linearized file the end belongs to an older section than the newest.
-        let ends = self.sections.iter().filter_map(|section| section.end).max();
-        let keyword = rfind(self.bytes, b"startxref").unwrap_or_default();
-        ends.filter(|end| *end > keyword).ok_or(PdfError::at(keyword, "no %%EOF after startxref"))
+        let ends = self.sections().filter_map(|section| section.end).max();
+        ends.filter(|end| *end > self.keyword).ok_or(PdfError::at(self.keyword, "no %%EOF after startxref"))
     }
 
     pub(crate) fn trailer(&self) -> Result<&Dictionary, PdfError> {
@@ -118,18 +113,24 @@ impl<'a> Document<'a> {
     }
 
     pub(crate) fn entry(&self, number: u32) -> Entry {
-        self.entries.get(&number).copied().unwrap_or(Entry::Free)
+        self.sections().find_map(|section| section.entries.get(number)).unwrap_or(Entry::Free)
     }
 
-    /// The numbers of all objects in use.
+    /// The numbers of all objects in use, one section after the other.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = u32> {
-        self.entries.iter().filter(|(_, entry)| **entry != Entry::Free).map(|(number, _)| *number)
+        self.sections().enumerate().flat_map(move |(age, section)| {
+            let is_current =
+                move |number: u32| self.sections().take(age).all(|newer| newer.entries.get(number).is_none());
+            let used = section.entries.iter().filter(|(_, entry)| *entry != Entry::Free);
+            used.map(|(number, _)| number).filter(move |number| is_current(*number))
+        })
     }
 
     /// One more than the highest object number in use or claimed.
     pub(crate) fn size(&self) -> u32 {
-        let listed = self.entries.keys().next_back().map_or(0, |number| number.saturating_add(1));
-        let claimed = self.sections.iter().filter_map(|section| section.trailer.get("Size"));
+        let listed = self.sections().filter_map(|section| section.entries.last_number()).max();
+        let listed = listed.map_or(0, |number| number.saturating_add(1));
+        let claimed = self.sections().filter_map(|section| section.trailer.get("Size"));
         let claimed =
             claimed.filter_map(Object::as_integer).filter_map(|size| u32::try_from(size).ok()).max();
         listed.max(claimed.unwrap_or_default())
@@ -170,10 +171,11 @@ impl<'a> Document<'a> {
 
     /// The object behind a value: itself, unless it is a reference.
     pub(crate) fn resolve(&self, value: &Object) -> Result<Object, PdfError> {
-        let mut value = value.clone();
+        let Object::Reference(mut reference) = *value else { return Ok(value.clone()) };
         for _ in 0..MAX_HOPS {
-            let Object::Reference(reference) = value else { return Ok(value) };
-            value = self.get(reference)?;
+            let found = self.get(reference)?;
+            let Object::Reference(next) = found else { return Ok(found) };
+            reference = next;
         }
         Err(PdfError::at(0, "references run in a circle"))
     }
@@ -185,53 +187,99 @@ impl<'a> Document<'a> {
 
     /// The indirect object that begins at `offset`.
     pub(crate) fn indirect_at(&self, offset: usize) -> Result<Indirect, PdfError> {
-        let length = |reference: Ref| match self.entry(reference.number) {
+        object::read(&self.source, offset, &|reference| match self.entry(reference.number) {
             Entry::InUse { .. } | Entry::Free => self.plain_length(reference),
             Entry::Compressed { .. } => self.get(reference).ok()?.as_integer(),
-        };
-        Parser::new(self.bytes, offset).indirect(&length)
-    }
-
-    /// Like `indirect_at`, but a stream length may not itself be packed: object streams cannot nest.
-    fn container_at(&self, offset: usize) -> Result<Indirect, PdfError> {
-        Parser::new(self.bytes, offset).indirect(&|reference| self.plain_length(reference))
+        })
     }
 
     fn plain_length(&self, reference: Ref) -> Option<i64> {
         let Entry::InUse { offset, .. } = self.entry(reference.number) else { return None };
-        let found = Parser::new(self.bytes, offset).indirect(&|_| None).ok()?;
-        if found.reference == reference { found.object.as_integer() } else { None }
+        let found = self.source.parse(offset, |parser| parser.head()).ok()?;
+        if found.reference == reference && !found.is_stream { found.object.as_integer() } else { None }
+    }
+
+    /// The stream's data without its filters.
+    pub(crate) fn decode(&self, stream: &Stream) -> Result<Vec<u8>, PdfError> {
+        stream::decode(&self.source, stream)
+    }
+
+    /// The stream with its data in memory, so that it can be written elsewhere.
+    pub(crate) fn loaded(&self, stream: Stream) -> Result<Stream, PdfError> {
+        let data = stream::load(&self.source, &stream)?.into_owned();
+        Ok(Stream::own(stream.dictionary, data))
+    }
+
+    /// Whether two objects, of this or an earlier revision, are the same to the last byte of their streams.
+    pub(crate) fn is_same(&self, one: &Object, other: &Object) -> Result<bool, PdfError> {
+        let (Object::Stream(one), Object::Stream(other)) = (one, other) else { return Ok(one == other) };
+        match (&one.data, &other.data) {
+            (Data::Stored(here), Data::Stored(there)) => {
+                Ok(one.dictionary == other.dictionary && self.source.is_same(here, there)?)
+            }
+            (Data::Own(_), _) | (_, Data::Own(_)) => Ok(one == other),
+        }
     }
 
     fn unpack(&self, number: u32) -> Result<Unpacked, PdfError> {
-        if let Some(known) = self.unpacked.borrow().get(&number) {
-            return Ok(Rc::clone(known));
-        }
         let bad = PdfError::at(0, "an object stream");
         let Entry::InUse { offset, .. } = self.entry(number) else { return Err(bad) };
-        let Object::Stream(packed) = self.container_at(offset)?.object else { return Err(bad) };
-        let n_objects = packed.dictionary.get("N").and_then(Object::as_integer).ok_or(bad.clone())?;
-        let first = packed.dictionary.get("First").and_then(Object::as_integer);
-        let first = first.and_then(|first| usize::try_from(first).ok()).ok_or(bad.clone())?;
-        if !packed.dictionary.is_name("Type", "ObjStm") {
-            return Err(bad);
+        // A stream length may not itself be packed: object streams cannot nest.
+        let container = object::read(&self.source, offset, &|reference| self.plain_length(reference))?;
+        let Object::Stream(packed) = container.object else { return Err(bad) };
+        let Data::Stored(place) = &packed.data else { return Err(bad) };
+        let place = (offset, place.end);
+        if let Some(known) = self.known.unpacked.borrow().get(&place) {
+            return Ok(Rc::clone(known));
         }
-        let data = stream::decode(&packed)?;
-        let mut header = Parser::new(&data, 0);
-        let mut objects = Vec::new();
-        for _ in 0..n_objects {
-            header.skip_space();
-            let own = u32::try_from(header.unsigned()?).ok().ok_or(bad.clone())?;
-            header.skip_space();
-            let at = usize::try_from(header.unsigned()?).ok().and_then(|at| at.checked_add(first));
-            objects.push((own, Parser::new(&data, at.ok_or(bad.clone())?).object()?));
-        }
-        let unpacked = Rc::new(objects);
-        self.unpacked.borrow_mut().insert(number, Rc::clone(&unpacked));
+        let data = self.decode(&packed)?;
+        let unpacked = Rc::new(unpacked(&packed.dictionary, &data)?);
+        self.known.keep_unpacked(place, &unpacked, data.len());
         Ok(unpacked)
     }
 }
 
-fn rfind(bytes: &[u8], word: &[u8]) -> Option<usize> {
-    bytes.windows(word.len()).rposition(|window| window == word)
+impl Known {
+    fn section(&self, source: &Source<'_>, offset: usize) -> Result<Rc<Section>, PdfError> {
+        if let Some(known) = self.sections.borrow().get(&offset)
+            && known.reach.is_some_and(|reach| reach <= source.len())
+        {
+            return Ok(Rc::clone(known));
+        }
+        let section = Rc::new(xref::read(source, offset)?);
+        self.sections.borrow_mut().insert(offset, Rc::clone(&section));
+        Ok(section)
+    }
+
+    fn keep_unpacked(&self, place: (usize, usize), unpacked: &Unpacked, len_bytes: usize) {
+        let mut kept = self.unpacked.borrow_mut();
+        let total = self.unpacked_bytes.get().saturating_add(len_bytes);
+        if total > MAX_UNPACKED_BYTES {
+            kept.clear();
+            self.unpacked_bytes.set(len_bytes);
+        } else {
+            self.unpacked_bytes.set(total);
+        }
+        kept.insert(place, Rc::clone(unpacked));
+    }
+}
+
+fn unpacked(dictionary: &Dictionary, data: &[u8]) -> Result<Vec<(u32, Object)>, PdfError> {
+    let bad = PdfError::at(0, "an object stream");
+    let n_objects = dictionary.get("N").and_then(Object::as_integer).ok_or(bad.clone())?;
+    let first = dictionary.get("First").and_then(Object::as_integer);
+    let first = first.and_then(|first| usize::try_from(first).ok()).ok_or(bad.clone())?;
+    if !dictionary.is_name("Type", "ObjStm") {
+        return Err(bad);
+    }
+    let mut header = Parser::new(data, 0);
+    let mut objects = Vec::new();
+    for _ in 0..n_objects {
+        header.skip_space();
+        let own = u32::try_from(header.unsigned()?).ok().ok_or(bad.clone())?;
+        header.skip_space();
+        let at = usize::try_from(header.unsigned()?).ok().and_then(|at| at.checked_add(first));
+        objects.push((own, Parser::new(data, at.ok_or(bad.clone())?).object()?));
+    }
+    Ok(objects)
 }

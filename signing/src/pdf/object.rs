@@ -1,5 +1,9 @@
 //! The eight kinds of PDF object, with numbers kept as they were written.
 
+use std::ops::Range;
+
+use super::{PdfError, Source};
+
 /// The name of an indirect object.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Ref {
@@ -32,12 +36,28 @@ pub(crate) struct Dictionary(Vec<(Vec<u8>, Object)>);
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Stream {
     pub(crate) dictionary: Dictionary,
-    pub(crate) data: Vec<u8>,
+    pub(crate) data: Data,
+}
+
+/// A stream's bytes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Data {
+    /// To be written.
+    Own(Vec<u8>),
+    /// In the file it was read from, at this place.
+    Stored(Range<usize>),
 }
 
 impl PartialEq for Dictionary {
     fn eq(&self, other: &Self) -> bool {
         self.0.len() == other.0.len() && self.0.iter().all(|(key, value)| other.get_bytes(key) == Some(value))
+    }
+}
+
+impl Stream {
+    /// A stream of ours.
+    pub(crate) const fn own(dictionary: Dictionary, data: Vec<u8>) -> Self {
+        Self { dictionary, data: Data::Own(data) }
     }
 }
 
@@ -243,11 +263,13 @@ impl Object {
                 out.extend(format!("{} {} R", reference.number, reference.generation).bytes());
             }
             Self::Stream(stream) => {
+                // An update refuses what is not its own, so nothing is lost here.
+                let data = if let Data::Own(data) = &stream.data { data.as_slice() } else { &[] };
                 let mut dictionary = stream.dictionary.clone();
-                dictionary.set("Length", Self::Integer(i64::try_from(stream.data.len()).unwrap_or(i64::MAX)));
+                dictionary.set("Length", Self::Integer(i64::try_from(data.len()).unwrap_or(i64::MAX)));
                 dictionary.write(out);
                 out.extend(b"\nstream\n");
-                out.extend(&stream.data);
+                out.extend(data);
                 out.extend(b"\nendstream");
             }
         }
@@ -291,7 +313,40 @@ fn write_string(bytes: &[u8], out: &mut Vec<u8>) {
         out.push(b')');
     } else {
         out.push(b'<');
-        out.extend(hex::encode(bytes).bytes());
+        out.extend_from_slice(hex::encode(bytes).as_bytes());
         out.push(b'>');
     }
+}
+
+/// An indirect object with the bytes it occupies, from its number to `endobj`.
+#[derive(Debug)]
+pub(crate) struct Indirect {
+    pub(crate) reference: Ref,
+    pub(crate) object: Object,
+    pub(crate) span: Range<usize>,
+}
+
+/// Reads the indirect object at `offset`; `length` resolves a stream length kept elsewhere. A stream's data
+/// stays where it is, but its end is looked at.
+pub(super) fn read(
+    source: &Source<'_>,
+    offset: usize,
+    length: &dyn Fn(Ref) -> Option<i64>,
+) -> Result<Indirect, PdfError> {
+    let head = source.parse(offset, |parser| parser.head())?;
+    if !head.is_stream {
+        return Ok(Indirect { reference: head.reference, object: head.object, span: offset..head.end });
+    }
+    let bad = PdfError::at(head.end, "the stream's length");
+    let Object::Dictionary(dictionary) = head.object else { return Err(bad) };
+    let len = match dictionary.get("Length") {
+        Some(Object::Integer(len)) => Some(*len),
+        Some(Object::Reference(reference)) => length(*reference),
+        Some(_) | None => None,
+    };
+    let end = len.and_then(|len| usize::try_from(len).ok()).and_then(|len| head.end.checked_add(len));
+    let end = end.filter(|end| *end <= source.len()).ok_or(bad)?;
+    let span = offset..source.parse(end, |parser| parser.stream_end())?;
+    let data = Data::Stored(head.end..end);
+    Ok(Indirect { reference: head.reference, object: Object::Stream(Stream { dictionary, data }), span })
 }

@@ -1,8 +1,9 @@
 //! PDF syntax, from bytes to objects, without guesses.
 
+use std::cell::Cell;
 use std::ops::Range;
 
-use super::{Dictionary, Object, PdfError, Ref, Stream};
+use super::{Dictionary, Object, PdfError, Ref};
 
 /// Deepest nesting of arrays and dictionaries.
 const MAX_DEPTH: usize = 64;
@@ -11,15 +12,23 @@ const MAX_DEPTH: usize = 64;
 #[derive(Clone, Debug)]
 pub(crate) struct Parser<'a> {
     bytes: &'a [u8],
+    /// Where in the file `bytes` begin.
+    origin: usize,
+    /// The position in the file.
     pub(crate) at: usize,
+    /// Whether it looked for a byte after the last one.
+    is_starved: Cell<bool>,
 }
 
-/// An indirect object with the bytes it occupies, from its number to `endobj`.
+/// An indirect object up to its end, or to the first byte of its stream.
 #[derive(Debug)]
-pub(crate) struct Indirect {
+pub(crate) struct Head {
     pub(crate) reference: Ref,
+    /// A stream's dictionary, if it is a stream.
     pub(crate) object: Object,
-    pub(crate) span: Range<usize>,
+    pub(crate) is_stream: bool,
+    /// After `endobj`, or after the line of `stream`.
+    pub(crate) end: usize,
 }
 
 /// A dictionary's key, its value, and the bytes of the value.
@@ -35,15 +44,38 @@ const fn is_delimiter(byte: u8) -> bool {
 
 impl<'a> Parser<'a> {
     pub(crate) const fn new(bytes: &'a [u8], at: usize) -> Self {
-        Self { bytes, at }
+        Self { bytes, origin: 0, at, is_starved: Cell::new(false) }
+    }
+
+    /// A parser of a piece of the file that begins at `origin`.
+    pub(crate) const fn within(bytes: &'a [u8], origin: usize) -> Self {
+        Self { bytes, origin, at: origin, is_starved: Cell::new(false) }
+    }
+
+    /// Whether the piece ended before what was read did.
+    pub(crate) const fn is_starved(&self) -> bool {
+        self.is_starved.get()
     }
 
     fn error<T>(&self, what: &'static str) -> Result<T, PdfError> {
         Err(PdfError::at(self.at, what))
     }
 
+    fn rest(&self) -> &'a [u8] {
+        self.at.checked_sub(self.origin).and_then(|from| self.bytes.get(from..)).unwrap_or_default()
+    }
+
     pub(crate) fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
+        let byte = self.bytes.get(self.at.wrapping_sub(self.origin)).copied();
+        if byte.is_none() {
+            self.is_starved.set(true);
+        }
+        byte
+    }
+
+    /// Moves over `n_bytes` that were looked at.
+    pub(crate) const fn skip(&mut self, n_bytes: usize) {
+        self.at = self.at.saturating_add(n_bytes);
     }
 
     fn next(&mut self) -> Option<u8> {
@@ -52,8 +84,12 @@ impl<'a> Parser<'a> {
         Some(byte)
     }
 
-    fn starts_with(&self, text: &[u8]) -> bool {
-        self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(text))
+    pub(crate) fn starts_with(&self, text: &[u8]) -> bool {
+        let rest = self.rest();
+        if rest.len() < text.len() {
+            self.is_starved.set(true);
+        }
+        rest.starts_with(text)
     }
 
     /// Passes over white space and comments.
@@ -73,21 +109,28 @@ impl<'a> Parser<'a> {
 
     /// Takes `word` if it stands here as a whole token.
     pub(crate) fn take_word(&mut self, word: &str) -> bool {
-        let end = self.at.saturating_add(word.len());
-        let ends = self.bytes.get(end).is_none_or(|byte| is_space(*byte) || is_delimiter(*byte));
-        let is_here = ends && self.starts_with(word.as_bytes());
+        let Some(behind) = self.rest().strip_prefix(word.as_bytes()) else {
+            return self.starts_with(word.as_bytes());
+        };
+        if behind.is_empty() {
+            self.is_starved.set(true);
+        }
+        let is_here = behind.first().is_none_or(|byte| is_space(*byte) || is_delimiter(*byte));
         if is_here {
-            self.at = end;
+            self.skip(word.len());
         }
         is_here
     }
 
     fn regular(&mut self) -> &'a [u8] {
-        let start = self.at;
-        while self.peek().is_some_and(|byte| !is_space(byte) && !is_delimiter(byte)) {
-            self.at = self.at.saturating_add(1);
+        let rest = self.rest();
+        let len = rest.iter().position(|byte| is_space(*byte) || is_delimiter(*byte));
+        if len.is_none() {
+            self.is_starved.set(true);
         }
-        self.bytes.get(start..self.at).unwrap_or_default()
+        let word = rest.get(..len.unwrap_or(rest.len())).unwrap_or_default();
+        self.skip(word.len());
+        word
     }
 
     /// An operator of a content stream.
@@ -154,15 +197,23 @@ impl<'a> Parser<'a> {
             return None;
         }
         let number = number.parse().ok()?;
-        let mut ahead = self.clone();
-        ahead.skip_space();
-        let generation = u16::try_from(ahead.unsigned().ok()?).ok()?;
-        ahead.skip_space();
-        if !ahead.take_word("R") {
+        let after = self.at;
+        let generation = self.generation();
+        if generation.is_none() {
+            self.at = after;
+        }
+        generation.map(|generation| Ref { number, generation })
+    }
+
+    /// The rest of a reference: ` 0 R`.
+    fn generation(&mut self) -> Option<u16> {
+        self.skip_space();
+        if !self.peek()?.is_ascii_digit() {
             return None;
         }
-        self.at = ahead.at;
-        Some(Ref { number, generation })
+        let generation = u16::try_from(self.unsigned().ok()?).ok()?;
+        self.skip_space();
+        self.take_word("R").then_some(generation)
     }
 
     fn name(&mut self) -> Result<Vec<u8>, PdfError> {
@@ -315,63 +366,51 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Reads the indirect object that begins here; `length` resolves a stream length kept elsewhere.
-    pub(crate) fn indirect(&mut self, length: &dyn Fn(Ref) -> Option<i64>) -> Result<Indirect, PdfError> {
+    /// Reads the indirect object that begins here, but not the data of a stream.
+    pub(crate) fn head(&mut self) -> Result<Head, PdfError> {
+        let reference = self.object_header()?;
+        let object = self.object()?;
+        self.skip_space();
+        let is_stream = self.starts_with(b"stream");
+        if is_stream {
+            if !matches!(object, Object::Dictionary(_)) {
+                return self.error("a stream without a dictionary");
+            }
+            self.skip(b"stream".len());
+            if self.starts_with(b"\r\n") {
+                self.skip(2);
+            } else if self.peek() == Some(b'\n') {
+                self.skip(1);
+            } else {
+                return self.error("a line end after stream");
+            }
+        } else if !self.take_word("endobj") {
+            return self.error("endobj is expected");
+        }
+        Ok(Head { reference, object, is_stream, end: self.at })
+    }
+
+    /// Reads `12 0 obj`.
+    pub(crate) fn object_header(&mut self) -> Result<Ref, PdfError> {
         let start = self.at;
         let number = u32::try_from(self.unsigned()?).ok().ok_or(PdfError::at(start, "the object number"))?;
         self.skip_space();
         let generation = u16::try_from(self.unsigned()?).ok().ok_or(PdfError::at(start, "the generation"))?;
         self.skip_space();
-        if !self.take_word("obj") {
-            return self.error("obj is expected");
-        }
-        let mut object = self.object()?;
-        self.skip_space();
-        if self.starts_with(b"stream") {
-            let Object::Dictionary(dictionary) = object else {
-                return self.error("a stream without a dictionary");
-            };
-            let data = self.stream_data(&dictionary, length)?;
-            object = Object::Stream(Stream { dictionary, data });
-        }
-        self.skip_space();
-        if !self.take_word("endobj") {
-            return self.error("endobj is expected");
-        }
-        Ok(Indirect { reference: Ref { number, generation }, object, span: start..self.at })
+        if self.take_word("obj") { Ok(Ref { number, generation }) } else { self.error("obj is expected") }
     }
 
-    fn stream_data(
-        &mut self,
-        dictionary: &Dictionary,
-        length: &dyn Fn(Ref) -> Option<i64>,
-    ) -> Result<Vec<u8>, PdfError> {
-        self.at = self.at.saturating_add(b"stream".len());
+    /// Reads on after a stream's data; gives the byte after `endobj`.
+    pub(crate) fn stream_end(&mut self) -> Result<usize, PdfError> {
         if self.starts_with(b"\r\n") {
-            self.at = self.at.saturating_add(2);
-        } else if self.peek() == Some(b'\n') {
-            self.next();
-        } else {
-            return self.error("a line end after stream");
-        }
-        let len = match dictionary.get("Length") {
-            Some(Object::Integer(len)) => Some(*len),
-            Some(Object::Reference(reference)) => length(*reference),
-            Some(_) | None => None,
-        };
-        let end = len.and_then(|len| usize::try_from(len).ok()).and_then(|len| self.at.checked_add(len));
-        let Some(data) = end.and_then(|end| self.bytes.get(self.at..end)) else {
-            return self.error("the stream's length");
-        };
-        self.at = self.at.saturating_add(data.len());
-        if self.starts_with(b"\r\n") {
-            self.at = self.at.saturating_add(2);
+            self.skip(2);
         } else if matches!(self.peek(), Some(b'\n' | b'\r')) {
-            self.next();
+            self.skip(1);
         }
         if !self.take_word("endstream") {
             return self.error("the stream's length");
         }
-        Ok(data.to_vec())
+        self.skip_space();
+        if self.take_word("endobj") { Ok(self.at) } else { self.error("endobj is expected") }
     }
 }

@@ -1,7 +1,10 @@
 //! Stream filters that the file's own structure uses: none, and deflate with or without predictor.
 
+use std::borrow::Cow;
 use std::io::Read as _;
 
+use super::object::Data;
+use super::source::Source;
 use super::{Dictionary, Object, PdfError, Stream};
 
 /// Largest decoded stream, in bytes (64 MiB).
@@ -10,8 +13,16 @@ const MAX_DECODED_BYTES: u64 = 64 << 20;
 const UNKNOWN: PdfError = PdfError::at(0, "a stream filter other than deflate where structure is kept");
 const BAD: PdfError = PdfError::at(0, "a compressed stream does not decompress");
 
+/// Loads the stream's data as stored.
+pub(crate) fn load<'a>(source: &Source<'a>, stream: &'a Stream) -> Result<Cow<'a, [u8]>, PdfError> {
+    match &stream.data {
+        Data::Own(data) => Ok(Cow::Borrowed(data)),
+        Data::Stored(range) => source.load(range),
+    }
+}
+
 /// Decodes the stream's data.
-pub(crate) fn decode(stream: &Stream) -> Result<Vec<u8>, PdfError> {
+pub(crate) fn decode(source: &Source<'_>, stream: &Stream) -> Result<Vec<u8>, PdfError> {
     let one = |object: Option<&Object>| match object {
         Some(Object::Array(items)) => match items.as_slice() {
             [] => Ok(None),
@@ -21,11 +32,11 @@ pub(crate) fn decode(stream: &Stream) -> Result<Vec<u8>, PdfError> {
         other => Ok(other.cloned()),
     };
     match one(stream.dictionary.get("Filter"))? {
-        None | Some(Object::Null) => return Ok(stream.data.clone()),
+        None | Some(Object::Null) => return Ok(load(source, stream)?.into_owned()),
         Some(Object::Name(name)) if name == b"FlateDecode" => {}
         Some(_) => return Err(UNKNOWN),
     }
-    let inflated = inflate(&stream.data)?;
+    let inflated = inflate(&load(source, stream)?)?;
     match one(stream.dictionary.get("DecodeParms"))? {
         Some(Object::Dictionary(parameters)) => unpredict(&parameters, inflated),
         Some(Object::Null) | None => Ok(inflated),

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use cabinet::Digest;
 
+use super::object::Data;
 use super::{Dictionary, Document, Entry, MAX_PDF_BYTES, Object, PdfError, Ref, Stream};
 
 /// What will be appended.
@@ -16,8 +17,11 @@ pub(crate) struct Update<'a> {
     next_number: u32,
 }
 
-/// The whole file with the update, and where each new object begins.
+/// The update alone, and where in the whole file each new object begins.
+#[derive(Debug)]
 pub(crate) struct Written {
+    /// How much of the document stands before it.
+    pub(crate) base_len: usize,
     pub(crate) bytes: Vec<u8>,
     pub(crate) offsets: BTreeMap<Ref, usize>,
 }
@@ -49,37 +53,41 @@ impl<'a> Update<'a> {
         object.into_dictionary().ok_or(PdfError::at(0, "a dictionary is expected"))
     }
 
-    /// Writes the file.
+    /// Writes the update.
     pub(crate) fn finish(mut self) -> Result<Written, PdfError> {
-        let base = self.document.bytes().get(..self.document.end()?).unwrap_or_default();
-        let mut bytes = base.to_vec();
-        if !bytes.ends_with(b"\n") {
+        let base_len = self.document.end()?;
+        let last = self.document.source().load(&(base_len.saturating_sub(1)..base_len))?;
+        let mut bytes = Vec::new();
+        if last.as_ref() != b"\n" {
             bytes.push(b'\n');
         }
         let mut offsets = BTreeMap::new();
         for (reference, object) in std::mem::take(&mut self.objects) {
-            offsets.insert(reference, bytes.len());
-            write_indirect(reference, &object, &mut bytes);
+            offsets.insert(reference, base_len.saturating_add(bytes.len()));
+            write_indirect(reference, &object, &mut bytes)?;
         }
         let newest = self.document.newest()?;
-        let at = bytes.len();
+        let at = base_len.saturating_add(bytes.len());
         if newest.stream.is_some() {
             let reference = Ref { number: self.next_number, generation: 0 };
             self.next_number = self.next_number.saturating_add(1);
             offsets.insert(reference, at);
             let section = self.stream(&offsets, &bytes)?;
-            write_indirect(reference, &Object::Stream(section), &mut bytes);
+            write_indirect(reference, &Object::Stream(section), &mut bytes)?;
         } else {
             write_table(&offsets, &mut bytes);
-            bytes.extend(b"trailer\n");
+            bytes.extend_from_slice(b"trailer\n");
             Object::Dictionary(self.trailer(&bytes)?).write(&mut bytes);
             bytes.push(b'\n');
         }
-        bytes.extend(format!("startxref\n{at}\n%%EOF\n").bytes());
-        if bytes.len() > MAX_PDF_BYTES { Err(PdfError::TooLarge) } else { Ok(Written { bytes, offsets }) }
+        bytes.extend_from_slice(format!("startxref\n{at}\n%%EOF\n").as_bytes());
+        if base_len.saturating_add(bytes.len()) > MAX_PDF_BYTES {
+            return Err(PdfError::TooLarge);
+        }
+        Ok(Written { base_len, bytes, offsets })
     }
 
-    fn trailer(&self, bytes: &[u8]) -> Result<Dictionary, PdfError> {
+    fn trailer(&self, update: &[u8]) -> Result<Dictionary, PdfError> {
         let newest = self.document.newest()?;
         let mut trailer = Dictionary::new();
         for key in ["Root", "Info"] {
@@ -88,8 +96,11 @@ impl<'a> Update<'a> {
             }
         }
         // The first identifier stays with the document; the second names this revision.
-        let revision: Vec<u8> = Digest::of(bytes).as_bytes().iter().copied().take(16).collect();
-        let first = match self.document.value(&newest.trailer, "ID")?.as_array() {
+        let before = self.document.value(&newest.trailer, "ID")?;
+        let mut seed = update.to_vec();
+        before.write(&mut seed);
+        let revision: Vec<u8> = Digest::of(&seed).as_bytes().iter().copied().take(16).collect();
+        let first = match before.as_array() {
             Some([first, _]) => first.clone(),
             Some(_) | None => Object::String(revision.clone()),
         };
@@ -112,14 +123,18 @@ impl<'a> Update<'a> {
         dictionary.set("Type", Object::name("XRef"));
         dictionary.set("W", Object::Array([1, 4, 2].map(Object::Integer).to_vec()));
         dictionary.set("Index", Object::Array(index));
-        Ok(Stream { dictionary, data })
+        Ok(Stream::own(dictionary, data))
     }
 }
 
-fn write_indirect(reference: Ref, object: &Object, bytes: &mut Vec<u8>) {
-    bytes.extend(format!("{} {} obj\n", reference.number, reference.generation).bytes());
+fn write_indirect(reference: Ref, object: &Object, bytes: &mut Vec<u8>) -> Result<(), PdfError> {
+    if matches!(object, Object::Stream(Stream { data: Data::Stored(_), .. })) {
+        return Err(PdfError::at(0, "a stream of another file"));
+    }
+    bytes.extend_from_slice(format!("{} {} obj\n", reference.number, reference.generation).as_bytes());
     object.write(bytes);
-    bytes.extend(b"\nendobj\n");
+    bytes.extend_from_slice(b"\nendobj\n");
+    Ok(())
 }
 
 fn write_table(offsets: &BTreeMap<Ref, usize>, bytes: &mut Vec<u8>) {

@@ -5,7 +5,7 @@
 
 use crate::pdf::form::Field;
 use crate::pdf::parser::Parser;
-use crate::pdf::{Dictionary, Document, Object, PdfError, Rect, Ref, Stream, pages, stream};
+use crate::pdf::{Dictionary, Document, Object, PdfError, Rect, Ref, Stream, pages};
 
 /// The largest part of an earlier signature's field that a later one may cover, in percent: a third, and
 /// some room because images are placed by hand.
@@ -98,11 +98,11 @@ pub(super) fn is_plain(
         return Ok(false);
     }
     let Object::Stream(normal) = document.value(&appearance, "N")? else { return Ok(false) };
-    Ok(!is_text || shows_only_text(&normal))
+    Ok(!is_text || shows_only_text(document, &normal))
 }
 
-fn shows_only_text(appearance: &Stream) -> bool {
-    let Ok(content) = stream::decode(appearance) else { return false };
+fn shows_only_text(document: &Document<'_>, appearance: &Stream) -> bool {
+    let Ok(content) = document.decode(appearance) else { return false };
     let mut parser = Parser::new(&content, 0);
     loop {
         parser.skip_space();

@@ -1,25 +1,38 @@
 //! The byte range of a signature, by the strictest reading.
 
-use super::{Malformed, object_body};
+use super::Malformed;
+use super::digests::Place;
 use crate::Invalid;
-use crate::pdf::{Dictionary, Object};
+use crate::pdf::{Dictionary, Object, Source};
 use crate::tlv::Reader;
 
 /// What a signature covers and holds.
 #[derive(Debug)]
-pub(super) struct Covered {
+pub(crate) struct Covered {
     /// The byte after the last covered one.
-    pub(super) end: usize,
-    pub(super) dictionary: Dictionary,
+    pub(crate) end: usize,
+    pub(crate) dictionary: Dictionary,
     hole: std::ops::Range<usize>,
     contents: Vec<u8>,
 }
 
+/// Largest `/Contents`, in bytes of its hexadecimal digits (4 MiB).
+const MAX_CONTENTS_BYTES: usize = 4 << 20;
+
 /// Reads the signature dictionary at `offset`: four integers from byte 0 to a revision's end, whose gap
 /// is exactly the `/Contents` string with its angle brackets.
-pub(super) fn read(bytes: &[u8], offset: usize) -> Result<Covered, Malformed> {
-    let mut parser = object_body(bytes, offset)?;
-    let entries = parser.spanned_entries()?;
+pub(super) fn read(source: &Source<'_>, offset: usize) -> Result<Covered, Malformed> {
+    let (entries, dictionary_end, is_alone) = source.parse(offset, |parser| {
+        parser.object_header()?;
+        parser.skip_space();
+        let entries = parser.spanned_entries()?;
+        let end = parser.at;
+        parser.skip_space();
+        Ok((entries, end, parser.take_word("endobj")))
+    })?;
+    if !is_alone {
+        return Err(Malformed("the signature is no dictionary of its own"));
+    }
     let mut dictionary = Dictionary::new();
     let mut hole = None;
     for (key, value, span) in entries {
@@ -42,15 +55,18 @@ pub(super) fn read(bytes: &[u8], offset: usize) -> Result<Covered, Malformed> {
     let &[start, before, behind, tail] = range.as_slice() else {
         return Err(Malformed("the byte range has not four numbers"));
     };
-    let end = behind.checked_add(tail).filter(|end| *end <= bytes.len());
+    let end = behind.checked_add(tail).filter(|end| *end <= source.len());
     let end = end.ok_or(Malformed("the byte range ends after the file"))?;
     if start != 0 || before != hole.start || behind != hole.end {
         return Err(Malformed("the gap of the byte range is not exactly /Contents"));
     }
-    if parser.at > end {
+    if dictionary_end > end {
         return Err(Malformed("the byte range does not cover its own dictionary"));
     }
-    let contents = plain_hexadecimal(bytes.get(hole.clone()).unwrap_or_default())?;
+    if hole.len() > MAX_CONTENTS_BYTES {
+        return Err(Malformed("/Contents is too large"));
+    }
+    let contents = plain_hexadecimal(&source.load(&hole)?)?;
     Ok(Covered { end, dictionary, hole, contents })
 }
 
@@ -64,20 +80,30 @@ fn plain_hexadecimal(text: &[u8]) -> Result<Vec<u8>, Malformed> {
 }
 
 impl Covered {
-    /// The covered bytes: what stands before and behind the gap.
-    pub(super) fn content(&self, bytes: &[u8]) -> Vec<u8> {
-        let before = bytes.get(..self.hole.start).unwrap_or_default();
-        let behind = bytes.get(self.hole.end..self.end).unwrap_or_default();
-        [before, behind].concat()
+    /// What is covered; [`super::digests::Digests`] hashes it.
+    pub(crate) fn place(&self) -> Place {
+        Place { hole: self.hole.clone(), end: self.end }
+    }
+
+    /// Whether it is a document time-stamp, so that a time-stamp token is in its contents.
+    ///
+    /// Source: `docs/sources.md`, entry `en319142`.
+    pub(crate) fn is_timestamp(&self) -> bool {
+        self.dictionary.is_name("SubFilter", "ETSI.RFC3161")
     }
 
     /// The CMS at the start of the room left for it; only zeros may follow.
-    pub(super) fn cms(&self) -> Result<&[u8], Invalid> {
+    pub(crate) fn cms(&self) -> Result<&[u8], Invalid> {
         if !self.dictionary.is_name("SubFilter", "ETSI.CAdES.detached")
             && !self.dictionary.is_name("SubFilter", "adbe.pkcs7.detached")
         {
             return Err(Invalid::Algorithm("of another SubFilter than a detached signature".to_owned()));
         }
+        self.der()
+    }
+
+    /// The one DER element in `/Contents`, whatever it is: a CMS, or the token of a document time-stamp.
+    pub(crate) fn der(&self) -> Result<&[u8], Invalid> {
         let mut reader = Reader::new(&self.contents);
         let cms = reader.any()?.whole;
         if reader.rest().iter().any(|byte| *byte != 0) {

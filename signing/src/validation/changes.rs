@@ -28,11 +28,12 @@ impl Policy {
     }
 }
 
-/// The changes from `old` to `new`, its next revision.
+/// The changes from `old` to `new`, its next revision, which adds an object that is `is_awaited` by `old` or not.
 pub(super) fn between(
     old: &Document<'_>,
     new: &Document<'_>,
     policy: &Policy,
+    is_awaited: bool,
 ) -> Result<Vec<Change>, Malformed> {
     let mut comparison = Comparison {
         old,
@@ -42,7 +43,10 @@ pub(super) fn between(
         explained: BTreeSet::new(),
         changes: Vec::new(),
     };
-    comparison.dangling()?;
+    if is_awaited {
+        // A new object that the old revision already pointed to changes what was signed.
+        comparison.note(ChangeKind::Object, false);
+    }
     comparison.structure()?;
     comparison.trailer()?;
     let new_fields = form::fields(new)?;
@@ -57,11 +61,11 @@ pub(super) fn between(
 /// The numbers of all objects whose value differs.
 fn changed_numbers(old: &Document<'_>, new: &Document<'_>) -> Result<BTreeSet<u32>, PdfError> {
     let mut changed = BTreeSet::new();
-    for number in new.newest()?.entries.keys() {
-        let (before, after) = (old.current(*number), new.current(*number));
-        let is_same = before == after && old.get(before)? == new.get(after)?;
+    for (number, _) in new.newest()?.entries.iter() {
+        let (before, after) = (old.current(number), new.current(number));
+        let is_same = before == after && new.is_same(&old.get(before)?, &new.get(after)?)?;
         if !is_same {
-            changed.insert(*number);
+            changed.insert(number);
         }
     }
     Ok(changed)
@@ -105,25 +109,11 @@ impl Comparison<'_> {
         Ok(())
     }
 
-    /// A new object that the old revision already pointed to would change what was signed.
-    fn dangling(&mut self) -> Result<(), PdfError> {
-        let mut references = Vec::new();
-        for number in self.old.numbers() {
-            self.old.get(self.old.current(number))?.references(&mut references);
-        }
-        let awaited =
-            |reference: &Ref| self.changed.contains(&reference.number) && self.is_new(reference.number);
-        if references.iter().any(awaited) {
-            self.note(ChangeKind::Object, false);
-        }
-        Ok(())
-    }
-
     /// The objects that hold the revision's own structure: its cross-reference stream and its object streams.
     fn structure(&mut self) -> Result<(), PdfError> {
         let section = self.new.newest()?;
-        let holders = section.entries.values().filter_map(|entry| match entry {
-            Entry::Compressed { stream, .. } => Some(*stream),
+        let holders = section.entries.iter().filter_map(|(_, entry)| match entry {
+            Entry::Compressed { stream, .. } => Some(stream),
             Entry::Free | Entry::InUse { .. } => None,
         });
         let own: Vec<u32> = holders.chain(section.stream.map(|stream| stream.number)).collect();
@@ -269,9 +259,9 @@ impl Comparison<'_> {
         let Some(reference) = field.value.as_reference() else { return Ok(false) };
         let Entry::InUse { offset, .. } = self.new.entry(reference.number) else { return Ok(false) };
         self.explain_new(&field.value)?;
-        let covered = byte_range::read(self.new.bytes(), offset);
-        Ok(self.is_new(reference.number)
-            && covered.is_ok_and(|covered| covered.end == self.new.bytes().len()))
+        let source = self.new.source();
+        let covered = byte_range::read(&source, offset);
+        Ok(self.is_new(reference.number) && covered.is_ok_and(|covered| covered.end == source.len()))
     }
 
     /// A field may be added only for a document time-stamp, and must not show.
@@ -302,14 +292,14 @@ impl Comparison<'_> {
     fn form(&mut self, fields: &[Field]) -> Result<(), PdfError> {
         const LAWFUL: [&[u8]; 2] = [b"Fields", b"SigFlags"];
         let (old, new) = (form::form(self.old)?, form::form(self.new)?);
-        if old == new {
-            return Ok(());
-        }
         let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
         let list = |document: &Document<'_>, form: &Dictionary| {
             document.value(form, "Fields").map(|fields| fields.as_array().unwrap_or_default().to_vec())
         };
         let (before, after) = (list(self.old, &old)?, list(self.new, &new)?);
+        if old == new && before == after {
+            return Ok(());
+        }
         let listed = |item: &Object| fields.iter().any(|field| item.as_reference() == Some(field.reference));
         let is_longer = after.get(..before.len()) == Some(before.as_slice())
             && after.get(before.len()..).unwrap_or_default().iter().all(listed);
@@ -377,11 +367,13 @@ impl Comparison<'_> {
         if touched.is_empty() && old.get("DSS") == new.get("DSS") {
             return Ok(());
         }
-        // What the document uses elsewhere must not be changed through the store.
-        let mut without = old.clone();
-        without.remove("DSS");
+        // What the document uses elsewhere must not be changed through the store; a new object it does not use.
         let mut elsewhere = BTreeSet::new();
-        reachable(self.old, &Object::Dictionary(without), &mut elsewhere)?;
+        if touched.iter().any(|reference| !self.is_new(reference.number)) {
+            let mut without = old.clone();
+            without.remove("DSS");
+            reachable(self.old, &Object::Dictionary(without), &mut elsewhere)?;
+        }
         for reference in touched.iter().filter(|reference| !elsewhere.contains(reference)) {
             self.explain(*reference);
         }
@@ -391,6 +383,14 @@ impl Comparison<'_> {
 
     /// A page may only list more annotations, and only those of fields that were allowed.
     fn pages(&mut self) -> Result<(), PdfError> {
+        let mut has_page = false;
+        for number in &self.changed {
+            let before = self.old.get(self.old.current(*number))?;
+            has_page |= before.as_dictionary().is_some_and(|before| before.is_name("Type", "Page"));
+        }
+        if !has_page {
+            return Ok(());
+        }
         for page in pages::pages(self.old)? {
             if !self.changed.contains(&page.reference.number) {
                 continue;

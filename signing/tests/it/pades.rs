@@ -121,7 +121,7 @@ fn what_cannot_be_signed_is_refused() {
     assert_eq!(refused(&signed, &late), PadesError::AlreadySigned);
     assert_eq!(pades::add_fields(&signed, &[]).unwrap_err(), PadesError::AlreadySigned);
     assert!(matches!(pades::prepare(b"GIF89a", &request("x")), Err(PadesError::Pdf(_))));
-    let tight = SignRequest { room_bytes: Some(100), ..request("nguoi-ky") };
+    let tight = SignRequest { room: pades::Room::fixed(100), ..request("nguoi-ky") };
     let prepared = pades::prepare(&reserved, &tight).unwrap();
     let raw = world::sign_raw(&world.leader.key, prepared.algorithm(), prepared.signed_attributes());
     assert!(matches!(prepared.embed(&raw), Err(PadesError::Room { room: 100, .. })));
@@ -137,7 +137,7 @@ fn the_local_placeholder_of_32_kilobytes_works() {
     let reserved = pades::add_fields(&world::paper("Cong van"), &world::fields()).unwrap();
     let organisation = &world.organisation;
     let mut request = SignRequest::new("co-quan", organisation.certificate.clone(), world.chain(), NOW);
-    request.room_bytes = Some(32 << 10);
+    request.room = pades::Room::LOCAL_PRACTICE;
     let signed = world::sign(&reserved, &request, organisation);
     assert!(validate_pdf(&signed, Some(&world.trust()), NOW).unwrap().is_passed());
 }
