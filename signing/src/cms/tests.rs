@@ -8,7 +8,7 @@ use openssl::stack::Stack;
 use super::*;
 use crate::authority::{Authority, Profile};
 use crate::testing::{self, NOW};
-use crate::{TrustStore, cades};
+use crate::{SignatureAlgorithm, TrustStore, cades};
 
 /// OpenSSL's flag for the ESS attribute; the crate has no name for it.
 const CADES: CMSOptions = CMSOptions::from_bits_retain(0x10_0000);
@@ -195,4 +195,25 @@ fn a_reference_by_sha1_is_read_only_where_it_is_allowed_and_never_before_a_bette
     assert_eq!(read(&|_| weak(&[0; 20]), &allowed), Err(Invalid::WrongSigner));
     let both = |signer: &Certificate| [weak(&[0; 20]), strong(signer)].concat();
     assert_eq!(read(&both, &allowed), Ok(Reference::Strong), "the better one decides");
+}
+
+#[test]
+fn other_algorithms_than_the_signer_protected_are_refused() {
+    let key = testing::ec_key();
+    let read = |algorithm: SignatureAlgorithm| {
+        let reference = |signer: &Certificate| {
+            let protected = protection(&Hash::Sha256.identifier(), &algorithm.identifier());
+            let named = ess::signing_certificate(signer);
+            [
+                attribute(attributes::SIGNING_CERTIFICATE_V2, &named),
+                attribute(ALGORITHM_PROTECTION, &protected),
+            ]
+            .concat()
+        };
+        let cms = by_hand(&key, Hash::Sha256, "1.2.840.10045.4.3.2", &reference);
+        parse(&cms).unwrap().check_attached(&Expected::DATA).map(|_| ())
+    };
+    assert_eq!(read(SignatureAlgorithm::EcdsaP256Sha256), Ok(()));
+    let other = Invalid::Structure("algorithms other than the signer protected");
+    assert_eq!(read(SignatureAlgorithm::RsaPkcs1Sha256), Err(other));
 }

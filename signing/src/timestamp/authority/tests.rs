@@ -9,7 +9,7 @@ use openssl::x509::{X509, X509NameBuilder};
 
 use super::*;
 use crate::testing::{self, NOW};
-use crate::timestamp::{Request, ResponseError, TokenError, verify_response};
+use crate::timestamp::{Request, ResponseError, Token, TokenError, verify_response};
 
 fn policy() -> Policy {
     Policy::parse("1.3.6.1.4.1.99999.1").unwrap()
@@ -217,4 +217,17 @@ fn what_is_not_understood_in_a_time_stamp_is_refused() {
     assert!(answer_with(|_, info| longer(info, &extension(&[1, 1, 0xff]))).is_err(), "critical");
     assert!(answer_with(|_, info| longer(info, &[5, 0])).is_err(), "an unknown field");
     assert!(answer_with(|_, info| info[..info.len() - 1].to_vec()).is_err(), "cut");
+}
+
+#[test]
+fn nothing_is_hung_onto_a_time_stamp() {
+    let key = testing::ec_key();
+    let mut usage = ExtendedKeyUsage::new();
+    usage.critical().time_stamping();
+    let certificate = certificate(&key, &usage, false);
+    let answered = answer(&key, &certificate, &request());
+    let token = verify_response(&request(), &answered, &[]).unwrap();
+    let longer = cms::parse(token.to_der()).unwrap().with_unsigned(cms::SIGNATURE_TIME_STAMP, &[5, 0]);
+    let refused = Invalid::Structure("unsigned attributes in a time-stamp");
+    assert_eq!(Token::verify(&longer, &[]).unwrap_err(), TokenError::Invalid(refused));
 }
