@@ -63,7 +63,7 @@ pub struct SignRequest {
     pub fills: Vec<Fill>,
     /// Whether later revisions may still fill fields.
     pub lock: Lock,
-    /// Room for the CMS and for what is put beside it; measured, with a time-stamp token, unless it says more.
+    /// Room for the CMS and for what is put beside it, as a time-stamp token; [`Room::SIGNATURE`] has none.
     pub room: Room,
 }
 
@@ -84,7 +84,7 @@ impl SignRequest {
             certify: None,
             fills: Vec::new(),
             lock: Lock::Open,
-            room: Room::TIMESTAMPED,
+            room: Room::SIGNATURE,
         }
     }
 }

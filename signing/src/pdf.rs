@@ -7,6 +7,7 @@
 
 pub(crate) mod document;
 pub(crate) mod form;
+pub(crate) mod hexadecimal;
 pub(crate) mod object;
 pub(crate) mod pages;
 pub(crate) mod parser;

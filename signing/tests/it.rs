@@ -12,10 +12,14 @@
 mod attacks;
 #[path = "it/cades.rs"]
 mod cades;
+#[path = "it/files.rs"]
+mod files;
 #[path = "it/fixtures.rs"]
 mod fixtures;
 #[path = "it/ocsp.rs"]
 mod ocsp;
+#[path = "it/later.rs"]
+mod later;
 #[path = "it/pades.rs"]
 mod pades;
 #[path = "it/pkits.rs"]

@@ -16,8 +16,12 @@ const MAX_HOPS: usize = 8;
 /// Unpacked object streams that are kept, in decoded bytes (8 MiB).
 const MAX_UNPACKED_BYTES: usize = 8 << 20;
 
-/// Objects of an object stream, by index.
-type Unpacked = Rc<Vec<(u32, Object)>>;
+/// A decoded object stream: the numbers of its objects and where in its data they begin.
+#[derive(Debug)]
+struct Unpacked {
+    data: Vec<u8>,
+    index: Vec<(u32, usize)>,
+}
 
 /// A PDF, read strictly.
 #[derive(Clone, Debug)]
@@ -35,7 +39,7 @@ pub(crate) struct Document<'a> {
 struct Known {
     sections: RefCell<HashMap<usize, Rc<Section>>>,
     /// By the offsets of the object and of its data's end.
-    unpacked: RefCell<HashMap<(usize, usize), Unpacked>>,
+    unpacked: RefCell<HashMap<(usize, usize), Rc<Unpacked>>>,
     unpacked_bytes: Cell<usize>,
 }
 
@@ -161,8 +165,10 @@ impl<'a> Document<'a> {
             Entry::Compressed { .. } if reference.generation != 0 => Ok(Object::Null),
             Entry::Compressed { stream, index } => {
                 let unpacked = self.unpack(stream)?;
-                match unpacked.get(index) {
-                    Some((number, object)) if *number == reference.number => Ok(object.clone()),
+                match unpacked.index.get(index) {
+                    Some((number, at)) if *number == reference.number => {
+                        Parser::new(&unpacked.data, *at).object()
+                    }
                     Some(_) | None => Err(PdfError::at(0, "another object than the cross-reference says")),
                 }
             }
@@ -221,7 +227,7 @@ impl<'a> Document<'a> {
         }
     }
 
-    fn unpack(&self, number: u32) -> Result<Unpacked, PdfError> {
+    fn unpack(&self, number: u32) -> Result<Rc<Unpacked>, PdfError> {
         let bad = PdfError::at(0, "an object stream");
         let Entry::InUse { offset, .. } = self.entry(number) else { return Err(bad) };
         // A stream length may not itself be packed: object streams cannot nest.
@@ -232,9 +238,8 @@ impl<'a> Document<'a> {
         if let Some(known) = self.known.unpacked.borrow().get(&place) {
             return Ok(Rc::clone(known));
         }
-        let data = self.decode(&packed)?;
-        let unpacked = Rc::new(unpacked(&packed.dictionary, &data)?);
-        self.known.keep_unpacked(place, &unpacked, data.len());
+        let unpacked = Rc::new(Unpacked::new(&packed.dictionary, self.decode(&packed)?)?);
+        self.known.keep_unpacked(place, &unpacked);
         Ok(unpacked)
     }
 }
@@ -251,7 +256,8 @@ impl Known {
         Ok(section)
     }
 
-    fn keep_unpacked(&self, place: (usize, usize), unpacked: &Unpacked, len_bytes: usize) {
+    fn keep_unpacked(&self, place: (usize, usize), unpacked: &Rc<Unpacked>) {
+        let len_bytes = unpacked.data.len();
         let mut kept = self.unpacked.borrow_mut();
         let total = self.unpacked_bytes.get().saturating_add(len_bytes);
         if total > MAX_UNPACKED_BYTES {
@@ -264,22 +270,24 @@ impl Known {
     }
 }
 
-fn unpacked(dictionary: &Dictionary, data: &[u8]) -> Result<Vec<(u32, Object)>, PdfError> {
-    let bad = PdfError::at(0, "an object stream");
-    let n_objects = dictionary.get("N").and_then(Object::as_integer).ok_or(bad.clone())?;
-    let first = dictionary.get("First").and_then(Object::as_integer);
-    let first = first.and_then(|first| usize::try_from(first).ok()).ok_or(bad.clone())?;
-    if !dictionary.is_name("Type", "ObjStm") {
-        return Err(bad);
+impl Unpacked {
+    fn new(dictionary: &Dictionary, data: Vec<u8>) -> Result<Self, PdfError> {
+        let bad = PdfError::at(0, "an object stream");
+        let n_objects = dictionary.get("N").and_then(Object::as_integer).ok_or(bad.clone())?;
+        let first = dictionary.get("First").and_then(Object::as_integer);
+        let first = first.and_then(|first| usize::try_from(first).ok()).ok_or(bad.clone())?;
+        if !dictionary.is_name("Type", "ObjStm") {
+            return Err(bad);
+        }
+        let mut header = Parser::new(&data, 0);
+        let mut index = Vec::new();
+        for _ in 0..n_objects {
+            header.skip_space();
+            let own = u32::try_from(header.unsigned()?).ok().ok_or(bad.clone())?;
+            header.skip_space();
+            let at = usize::try_from(header.unsigned()?).ok().and_then(|at| at.checked_add(first));
+            index.push((own, at.ok_or(bad.clone())?));
+        }
+        Ok(Self { data, index })
     }
-    let mut header = Parser::new(data, 0);
-    let mut objects = Vec::new();
-    for _ in 0..n_objects {
-        header.skip_space();
-        let own = u32::try_from(header.unsigned()?).ok().ok_or(bad.clone())?;
-        header.skip_space();
-        let at = usize::try_from(header.unsigned()?).ok().and_then(|at| at.checked_add(first));
-        objects.push((own, Parser::new(data, at.ok_or(bad.clone())?).object()?));
-    }
-    Ok(objects)
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{PdfError, Source};
+use super::{PdfError, Source, hexadecimal};
 
 /// The name of an indirect object.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -313,7 +313,7 @@ fn write_string(bytes: &[u8], out: &mut Vec<u8>) {
         out.push(b')');
     } else {
         out.push(b'<');
-        out.extend_from_slice(hex::encode(bytes).as_bytes());
+        hexadecimal::encode(bytes, out);
         out.push(b'>');
     }
 }

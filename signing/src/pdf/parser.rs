@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::ops::Range;
 
-use super::{Dictionary, Object, PdfError, Ref};
+use super::{Dictionary, Object, PdfError, Ref, hexadecimal};
 
 /// Deepest nesting of arrays and dictionaries.
 const MAX_DEPTH: usize = 64;
@@ -295,6 +295,12 @@ impl<'a> Parser<'a> {
 
     fn hexadecimal(&mut self) -> Result<Vec<u8>, PdfError> {
         self.next();
+        let rest = self.rest();
+        let plain = rest.iter().position(|byte| *byte == b'>').and_then(|len| rest.get(..len));
+        if let Some((plain, bytes)) = plain.and_then(|plain| Some((plain, hexadecimal::decode(plain)?))) {
+            self.skip(plain.len().saturating_add(1));
+            return Ok(bytes);
+        }
         let mut digits = Vec::new();
         loop {
             match self.next() {
@@ -307,7 +313,7 @@ impl<'a> Parser<'a> {
         if digits.len() % 2 == 1 {
             digits.push(b'0');
         }
-        hex::decode(digits).ok().ok_or(PdfError::at(self.at, "a hexadecimal string is expected"))
+        hexadecimal::decode(&digits).ok_or(PdfError::at(self.at, "a hexadecimal string is expected"))
     }
 
     fn literal(&mut self) -> Result<Vec<u8>, PdfError> {

@@ -3,7 +3,7 @@
 use super::Malformed;
 use super::digests::Place;
 use crate::Invalid;
-use crate::pdf::{Dictionary, Object, Source};
+use crate::pdf::{Dictionary, Object, Source, hexadecimal};
 use crate::tlv::Reader;
 
 /// What a signature covers and holds.
@@ -76,7 +76,7 @@ fn plain_hexadecimal(text: &[u8]) -> Result<Vec<u8>, Malformed> {
     let digits = text.strip_prefix(b"<").and_then(|text| text.strip_suffix(b">"));
     let Some(digits) = digits else { return Err(bad) };
     let is_mixed = digits.iter().any(u8::is_ascii_lowercase) && digits.iter().any(u8::is_ascii_uppercase);
-    if is_mixed { Err(bad) } else { hex::decode(digits).ok().ok_or(bad) }
+    if is_mixed { Err(bad) } else { hexadecimal::decode(digits).ok_or(bad) }
 }
 
 impl Covered {
