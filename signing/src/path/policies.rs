@@ -136,3 +136,40 @@ impl Graph {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(n: usize) -> ObjectIdentifier {
+        format!("1.2.3.{n}").parse().unwrap()
+    }
+
+    #[test]
+    fn policies_mapped_to_each_other_do_not_explode() {
+        let policies: Vec<_> = (0..40).map(policy).collect();
+        let all_to_all: Vec<_> =
+            policies.iter().flat_map(|from| policies.iter().map(move |to| (*from, *to))).collect();
+        let mut graph = Graph::new();
+        for _ in 0..10 {
+            graph.certificate(Some(&policies), true);
+            graph.map(&all_to_all, true).unwrap();
+        }
+        assert!(graph.levels.iter().all(|level| level.len() <= 40));
+        assert_eq!(graph.user_constrained(&BTreeSet::new()).len(), 40);
+        assert_eq!(graph.user_constrained(&BTreeSet::from([policy(3), policy(99)])), [policy(3)].into());
+        graph.certificate(Some(&[policy(99)]), true);
+        assert!(graph.is_null());
+    }
+
+    #[test]
+    fn any_policy_is_neither_mapped_nor_kept_when_inhibited() {
+        let mut graph = Graph::new();
+        assert_eq!(graph.map(&[(ANY_POLICY, policy(1))], true), Err(Rule::PolicyMapping));
+        assert_eq!(graph.map(&[(policy(1), ANY_POLICY)], true), Err(Rule::PolicyMapping));
+        graph.certificate(Some(&[ANY_POLICY]), true);
+        assert_eq!(graph.user_constrained(&BTreeSet::from([policy(1)])), [policy(1)].into());
+        graph.certificate(Some(&[ANY_POLICY]), false);
+        assert!(graph.is_null());
+    }
+}

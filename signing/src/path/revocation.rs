@@ -14,6 +14,9 @@ const MAX_NESTING: usize = 4;
 /// Most certificates that are tried as the signer of one list.
 const MAX_SIGNERS: usize = 8;
 
+/// Most lists that are handed in for one search.
+const MAX_LISTS: usize = 256;
+
 /// What tells whether certificates were revoked.
 #[derive(Clone, Debug)]
 pub struct Evidence {
@@ -81,6 +84,9 @@ pub(super) fn status<'s, 'a>(
     let is_asked = asked.iter().any(|other| other.certificate == certificate.certificate);
     if is_asked || asked.len() >= MAX_NESTING {
         return Ok(RevocationStatus::NotCovered(NotCovered::Circle));
+    }
+    if evidence.lists.len() > MAX_LISTS {
+        return Err(Rule::Limit("more than 256 revocation lists were handed in"));
     }
     asked.push(certificate);
     let by_lists = Question { search, certificate, authorities, evidence }.ask_lists(asked);

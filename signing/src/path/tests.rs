@@ -216,6 +216,22 @@ fn a_key_put_in_the_place_of_an_authoritys_is_refused() {
 }
 
 #[test]
+fn no_byte_of_a_certificate_is_free() {
+    let World { root, sub, leaf } = world();
+    let (others, anchors) = (certificates(&[&sub]), trust(&[&root]));
+    let mut der = leaf.certificate.to_der().to_vec();
+    for at in 0..der.len() {
+        for mask in [0x01, 0x80] {
+            der[at] ^= mask;
+            if let Ok(changed) = Certificate::from_der(&der) {
+                assert!(build(&changed, &others, &anchors, &Constraints::at(NOW)).is_err(), "{at} {mask}");
+            }
+            der[at] ^= mask;
+        }
+    }
+}
+
+#[test]
 fn a_thousand_candidates_of_one_name_cost_bounded_time() {
     let World { root, sub, leaf } = world();
     let key = testing::ec_key();
@@ -333,6 +349,17 @@ fn an_expired_certificate_is_passed_by_where_another_leads_on() {
     let early = Constraints::at(NOW.plus_seconds(-1));
     let failure = build(&leaf.certificate, &certificates(&[&sub]), &trust(&[&root]), &early).unwrap_err();
     assert_eq!((failure.rule.clone(), failure.sub_indication()), (Rule::NotYetValid, "OUT_OF_BOUNDS_NO_POE"));
+}
+
+#[test]
+fn the_failure_names_the_certificate_and_what_to_do() {
+    let World { root, sub, leaf } = world();
+    let late = Constraints::at(NOW.plus_seconds(366 * DAY_S));
+    let failure = build(&leaf.certificate, &certificates(&[&sub]), &trust(&[&root]), &late).unwrap_err();
+    assert_eq!((failure.place, &failure.rule), (Place::Anchor, &Rule::Expired));
+    assert_eq!(failure.fingerprint, root.certificate.fingerprint());
+    let says = "the certificate had expired by that time: verify at a proven earlier time [CN=root,O=TEST]";
+    assert_eq!(failure.to_string(), says);
 }
 
 fn list(issuer: &Party, number: u64, this_update: Timestamp, entries: &[NewEntry]) -> Crl {

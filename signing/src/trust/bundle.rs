@@ -3,6 +3,9 @@
 //! The file is refused unless one of the configured certificates signed exactly this text, and unless its
 //! sequence number is at least the last one seen: who can replace the file cannot bring an old list back.
 
+#[cfg(test)]
+mod tests;
+
 use base64ct::{Base64, Encoding as _};
 use cabinet::{Digest, Timestamp};
 use serde::{Deserialize, Serialize};
