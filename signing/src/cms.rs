@@ -40,7 +40,6 @@ pub(crate) struct Parts<'a> {
     /// The content, if it is inside.
     pub(crate) content: Option<&'a [u8]>,
     pub(crate) certificates: Vec<&'a [u8]>,
-    #[cfg_attr(not(test), expect(dead_code, reason = "evidence for the long-term levels, which read it"))]
     pub(crate) crls: Vec<&'a [u8]>,
     pub(crate) unsigned: Vec<UnsignedAttribute<'a>>,
     /// The value itself: what a signature time-stamp is over.

@@ -94,7 +94,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    const fn from_code(code: u8) -> Option<Self> {
+    pub(crate) const fn from_code(code: u8) -> Option<Self> {
         Some(match code {
             0 => Self::Unspecified,
             1 => Self::KeyCompromise,

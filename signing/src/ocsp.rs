@@ -95,6 +95,12 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Until when the answer holds: what it says, or ten minutes.
+    #[must_use]
+    pub fn open_until(&self) -> Timestamp {
+        self.next_update.unwrap_or_else(|| self.this_update.plus_seconds(OPEN_ANSWER_S))
+    }
+
     /// Whether the answer speaks of `now`: begun, and not yet over. Clocks may differ by five minutes.
     ///
     /// # Errors
@@ -105,7 +111,7 @@ impl Answer {
         if self.this_update > soon || self.produced_at > soon {
             return Err(NoAnswer::NotYet { this_update: self.this_update.max(self.produced_at) });
         }
-        let until = self.next_update.unwrap_or_else(|| self.this_update.plus_seconds(OPEN_ANSWER_S));
+        let until = self.open_until();
         if until.plus_seconds(CLOCK_SKEW_S) < now { Err(NoAnswer::Expired { until }) } else { Ok(()) }
     }
 }

@@ -11,7 +11,7 @@
 //! Source: `docs/sources.md`, entries `en319142`, `iso32000`, `decree30-signatures`.
 
 mod appearance;
-mod dss;
+pub(crate) mod dss;
 mod fields;
 mod new_file;
 mod prepare;

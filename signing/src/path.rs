@@ -30,7 +30,7 @@ use const_oid::ObjectIdentifier;
 pub use algorithms::Algorithms;
 pub use failure::{PathFailure, Place, Rule};
 pub(crate) use name::NormalName;
-pub use revocation::{Evidence, NotCovered, RevocationStatus};
+pub use revocation::{Evidence, NotCovered, RevocationStatus, Silence};
 
 use crate::trust::Purpose;
 use crate::{Certificate, TrustStore};

@@ -2,7 +2,8 @@
 //!
 //! Evidence first, judgement second: the byte range, the signature value, the certification path
 //! and the later revisions are each examined, then one indication follows. Whatever is not known
-//! to be lawful is unlawful.
+//! to be lawful is unlawful. A signature that time alone speaks against is judged at the earliest time
+//! that a time-stamp proves.
 //!
 //! A file is read piece by piece and hashed once, however many signatures it bears.
 //!
@@ -12,23 +13,35 @@ mod appearance;
 mod awaited;
 mod byte_range;
 mod changes;
+mod context;
 pub(crate) mod digests;
+mod evidence;
 mod lock;
+mod process;
 mod report;
 mod revisions;
+mod timestamps;
 
+pub use context::{Context, Material, RevocationRule};
+pub use process::Revocation;
 pub use report::{Change, ChangeKind, Coverage, Indication, Integrity, Report, SignatureReport};
+pub use timestamps::{TimestampKind, TimestampReport};
 
 use std::path::Path;
 
 use cabinet::Timestamp;
 
+use crate::algorithm_policy::{Suite, Use};
 use crate::pdf::{Document, Entry, Object, PdfFile, Ref, Source, form};
-use crate::{Invalid, PdfError, TrustStore, cms};
+use crate::timestamp::Token;
+use crate::{Invalid, PdfError, TrustStore, cades, cms};
 use awaited::Awaited;
 use byte_range::Covered;
 use changes::Policy;
 use digests::{Digests, Place};
+use process::{Process, Refusal, Subject};
+use report::Proven;
+use timestamps::Proofs;
 
 /// Most signatures that one file may bear.
 const MAX_SIGNATURES: usize = 64;
@@ -36,13 +49,22 @@ const MAX_SIGNATURES: usize = 64;
 /// Validates every signature of a PDF at the time `at`; an unsigned one has an empty report.
 ///
 /// Without `trust` no path is built, and an intact signature stays [`Indication::Indeterminate`].
-/// Revocation is not examined here. Costs one hashing of the file, whatever the number of signatures.
+/// Costs one hashing of the file, whatever the number of signatures.
 ///
 /// # Errors
 ///
 /// [`PdfError`]: the file cannot be read strictly, so nothing can be said about it.
 pub fn validate_pdf(pdf: &[u8], trust: Option<&TrustStore>, at: Timestamp) -> Result<Report, PdfError> {
-    validate(pdf.into(), trust, at)
+    validate_in(pdf, &Context::at(trust, at))
+}
+
+/// Like [`validate_pdf`], in a context of the caller's.
+///
+/// # Errors
+///
+/// As [`validate_pdf`].
+pub fn validate_in(pdf: &[u8], context: &Context<'_>) -> Result<Report, PdfError> {
+    validate(pdf.into(), context)
 }
 
 /// Like [`validate_pdf`], of a file, in bounded memory. Nobody may write to the file meanwhile.
@@ -51,27 +73,47 @@ pub fn validate_pdf(pdf: &[u8], trust: Option<&TrustStore>, at: Timestamp) -> Re
 ///
 /// As [`validate_pdf`]; [`PdfError::Disk`] when the disk failed, whatever was found before.
 pub fn validate_file(path: &Path, trust: Option<&TrustStore>, at: Timestamp) -> Result<Report, PdfError> {
-    validate(PdfFile::open(path)?.source(), trust, at)
+    validate_file_in(path, &Context::at(trust, at))
 }
 
-fn validate(source: Source<'_>, trust: Option<&TrustStore>, at: Timestamp) -> Result<Report, PdfError> {
+/// Like [`validate_file`], in a context of the caller's.
+///
+/// # Errors
+///
+/// As [`validate_file`].
+pub fn validate_file_in(path: &Path, context: &Context<'_>) -> Result<Report, PdfError> {
+    validate(PdfFile::open(path)?.source(), context)
+}
+
+fn validate(source: Source<'_>, context: &Context<'_>) -> Result<Report, PdfError> {
     let document = Document::open(source)?;
     let survey = Survey::of(&document)?;
     let digests = Digests::new(source, survey.places());
     let awaited = Awaited::default();
+    let process = Process::new(*context, evidence::of(&document, &survey));
+    let mut proofs = Proofs::default();
+    let mut timestamps = Vec::new();
+    for (candidate, covered) in survey.timestamps() {
+        let standing = stand(&document, candidate, covered, &awaited);
+        timestamps.push(timestamps::of_document(covered, standing, &digests, &process, &mut proofs));
+    }
+    // In the order in which the revisions were appended.
+    timestamps.reverse();
     let mut signatures = Vec::new();
-    for (candidate, covered) in survey.0 {
-        let report = covered.and_then(|covered| {
-            let standing = stand(&document, candidate, &covered, &awaited)?;
-            Ok(standing.report(judge(&covered, &digests, trust, at)))
-        });
-        let report = report.unwrap_or_else(|Malformed(what)| SignatureReport::malformed(what));
+    for (candidate, covered) in &survey.0 {
+        let report = match covered {
+            Ok(covered) if covered.is_timestamp() => continue,
+            Ok(covered) => match stand(&document, *candidate, covered, &awaited) {
+                Ok(standing) => standing.report(judge(covered, &digests, &process, &proofs)),
+                Err(Malformed(what)) => SignatureReport::malformed(what),
+            },
+            Err(Malformed(what)) => SignatureReport::malformed(what),
+        };
         signatures.push((candidate.offset, report));
     }
     source.check_disk()?;
-    // Order of signing: the order in which the revisions were appended.
     signatures.sort_by_key(|(offset, _)| *offset);
-    Ok(Report { signatures: signatures.into_iter().map(|(_, report)| report).collect() })
+    Ok(Report { signatures: signatures.into_iter().map(|(_, report)| report).collect(), timestamps })
 }
 
 /// The signature's place in the file breaks a rule.
@@ -124,6 +166,15 @@ impl Survey {
         self.0.iter().filter_map(|(_, covered)| covered.as_ref().ok()).map(Covered::place).collect()
     }
 
+    /// The document time-stamps whose place is in order, the last first.
+    fn timestamps(&self) -> Vec<(Candidate, &Covered)> {
+        let placed =
+            self.0.iter().filter_map(|(candidate, covered)| Some((*candidate, covered.as_ref().ok()?)));
+        let mut found: Vec<_> = placed.filter(|(_, covered)| covered.is_timestamp()).collect();
+        found.sort_by_key(|(_, covered)| std::cmp::Reverse(covered.end));
+        found
+    }
+
     /// Why a revision must not be appended, if so: the first of these signatures that is not sound in `grown`,
     /// the document with that revision. Time-stamps are not verified here, but their place is.
     pub(crate) fn refusal(&self, grown: &Document<'_>, digests: &Digests<'_>) -> Option<String> {
@@ -141,8 +192,10 @@ impl Survey {
             if covered.is_timestamp() {
                 return standing.refusal();
             }
-            let report = standing.report(judge(covered, digests, None, Timestamp::from_micros(0)));
-            if report.is_sound() { None } else { Some(report.explain()) }
+            match examine(covered, digests) {
+                Ok(_) => standing.refusal(),
+                Err(invalid) => Some(format!("{} {invalid}", standing.field)),
+            }
         })
     }
 }
@@ -251,23 +304,45 @@ impl Standing {
     }
 }
 
-/// Checks the signature value, then the path.
+/// What the CMS of a signature holds, once its value fits what is covered.
+struct Examined {
+    checked: cms::Checked,
+    suite: Suite,
+    tokens: Vec<Token>,
+}
+
+/// Checks the signature value, and that the time-stamps beside it are over it.
+fn examine(covered: &Covered, digests: &Digests<'_>) -> Result<Examined, Invalid> {
+    let place = covered.place();
+    let der = covered.cms()?;
+    let parts = cms::parse(der)?;
+    let checked = parts.check(&|hash| digests.of(&place, hash))?;
+    let suite = Suite::of_cms(parts.signature_algorithm(), &checked.signer, parts.hash()?)?;
+    Ok(Examined { checked, suite, tokens: cades::time_stamps(der)? })
+}
+
+/// Checks the signature value, then the path, now or at a proven time.
 fn judge(
     covered: &Covered,
     digests: &Digests<'_>,
-    trust: Option<&TrustStore>,
-    at: Timestamp,
+    process: &Process<'_>,
+    proofs: &Proofs,
 ) -> SignatureReport {
-    let place = covered.place();
-    let checked = covered.cms().and_then(|der| cms::parse(der)?.check(&|hash| digests.of(&place, hash)));
-    let checked = match checked {
-        Ok(checked) => checked,
+    let examined = match examine(covered, digests) {
+        Ok(examined) => examined,
         Err(invalid) => return SignatureReport::broken(&invalid),
     };
-    let is_allowed = if checked.signer.may_sign_documents() { Ok(()) } else { Err(Invalid::KeyUsage) };
-    let path = match trust {
-        Some(trust) => is_allowed.and_then(|()| trust.path(&checked.signer, &checked.others, at)),
-        None => Err(Invalid::Untrusted("no trust anchors were given".to_owned())),
-    };
-    SignatureReport::intact(checked, path)
+    let Examined { checked, suite, tokens } = examined;
+    let by_document = proofs.of_what_ends_at(covered.end);
+    let timestamps: Vec<_> =
+        tokens.iter().map(|token| timestamps::of_signature(token, process, by_document)).collect();
+    let stamped = timestamps.iter().filter(|stamp| stamp.indication == Indication::TotalPassed);
+    let earliest = stamped.filter_map(|stamp| stamp.time).chain(by_document).min();
+    let is_allowed = checked.signer.may_sign_documents();
+    let subject = Subject { signer: &checked.signer, others: &checked.others, suite, usage: Use::Signature };
+    let accepted =
+        if is_allowed { process.accept(subject, earliest) } else { Err(Refusal::of(&Invalid::KeyUsage)) };
+    let is_self_contained = process.is_self_contained();
+    let proven = Proven { earliest, is_archived: by_document.is_some(), is_self_contained };
+    SignatureReport::intact(checked, accepted, proven, timestamps)
 }

@@ -16,10 +16,10 @@ mod cades;
 mod files;
 #[path = "it/fixtures.rs"]
 mod fixtures;
-#[path = "it/ocsp.rs"]
-mod ocsp;
 #[path = "it/later.rs"]
 mod later;
+#[path = "it/ocsp.rs"]
+mod ocsp;
 #[path = "it/pades.rs"]
 mod pades;
 #[path = "it/pkits.rs"]

@@ -3,7 +3,7 @@
 use const_oid::ObjectIdentifier;
 
 use super::{HashName, SchemeName};
-use crate::algorithm::parse_oid;
+use crate::algorithm::{Hash, RSA, parse_oid};
 use crate::tlv::{self, Reader};
 use crate::{Certificate, Invalid};
 
@@ -61,6 +61,20 @@ impl Suite {
         let known = SIGNATURES.iter().find(|(known, ..)| *known == id);
         let (_, scheme, hash) = *known.ok_or(Invalid::Algorithm(id))?;
         Ok(Self { hash, scheme, bits })
+    }
+
+    /// What a CMS signature was made with; `rsaEncryption` takes the hash of the content.
+    pub(crate) fn of_cms(identifier: &[u8], signer: &Certificate, hash: Hash) -> Result<Self, Invalid> {
+        let mut fields = tlv::only(identifier, tlv::SEQUENCE)?;
+        if parse_oid(fields.expect(tlv::OID)?.body)? != RSA {
+            return Self::of_signature(identifier, signer);
+        }
+        let hash = match hash {
+            Hash::Sha256 => HashName::Sha256,
+            Hash::Sha384 => HashName::Sha384,
+            Hash::Sha512 => HashName::Sha512,
+        };
+        Ok(Self { hash: Some(hash), scheme: SchemeName::RsaPkcs1, bits: signer.public_key()?.bits() })
     }
 
     /// What the signature of `issuer` under `certificate` was made with.

@@ -105,6 +105,11 @@ pub fn read_dss_file(pdf: &Path) -> Result<Dss, PadesError> {
     Ok(Store::read(&Document::open(PdfFile::open(pdf)?.source())?)?.values())
 }
 
+/// The store of an opened document.
+pub(crate) fn of(document: &Document<'_>) -> Result<Dss, PdfError> {
+    Ok(Store::read(document)?.values())
+}
+
 /// Appends a revision that adds `dss` to the document's store, and returns the new file. What the store
 /// has already stays and is not written again. Any signature allows it.
 ///

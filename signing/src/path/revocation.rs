@@ -8,6 +8,7 @@ use super::facts::Facts;
 use super::failure::Rule;
 use super::search::Search;
 use crate::crl::{Crl, Reason, Reasons, Revocation, coverage};
+use crate::{Certificate, ocsp};
 
 /// How deep lists may rest on lists: a list's signer, whose status a list tells, whose signer …
 const MAX_NESTING: usize = 4;
@@ -22,8 +23,30 @@ const MAX_LISTS: usize = 256;
 pub struct Evidence {
     /// Revocation lists, in any order, complete and delta.
     pub lists: Vec<Crl>,
+    /// Answers of OCSP responders, each a `BasicOCSPResponse` in DER, in any order.
+    pub answers: Vec<Vec<u8>>,
+    /// What it means when nothing speaks about a certificate.
+    pub silence: Silence,
     /// The instant by which the evidence was obtained: lists that say they are younger are not used.
     pub now: Timestamp,
+}
+
+/// What it means when no evidence speaks about a certificate at all.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Silence {
+    /// It may have been revoked: the path is refused.
+    #[default]
+    Refused,
+    /// It was not checked: the path says so, and what is known of the other certificates counts.
+    Accepted,
+}
+
+impl Evidence {
+    /// Revocation lists obtained by `now`.
+    #[must_use]
+    pub const fn of_lists(lists: Vec<Crl>, now: Timestamp) -> Self {
+        Self { lists, answers: Vec::new(), silence: Silence::Refused, now }
+    }
 }
 
 /// What the evidence says about one certificate.
@@ -52,9 +75,12 @@ pub enum RevocationStatus {
 /// Why the evidence says nothing about a certificate; the reason that came closest to an answer.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, thiserror::Error)]
 pub enum NotCovered {
-    /// No list speaks about the certificate.
-    #[error("no list speaks about the certificate")]
+    /// Neither a list nor an answer speaks about the certificate.
+    #[error("no list and no answer speaks about the certificate")]
     NoList,
+    /// The responder of the authority does not know the certificate.
+    #[error("the authority's responder does not know the certificate")]
+    Unknown,
     /// The lists speak about it for some reasons of revocation only.
     #[error("lists are there for some reasons of revocation only")]
     SomeReasons,
@@ -89,9 +115,21 @@ pub(super) fn status<'s, 'a>(
         return Err(Rule::Limit("more than 256 revocation lists were handed in"));
     }
     asked.push(certificate);
-    let by_lists = Question { search, certificate, authorities, evidence }.ask_lists(asked);
+    let question = Question { search, certificate, authorities, evidence };
+    let by_lists = question.ask_lists(asked);
     asked.pop();
-    by_lists
+    Ok(by_lists?.or(question.ask_responders()?))
+}
+
+impl RevocationStatus {
+    /// What two sources say together: a revocation goes before every good answer, a good answer before silence.
+    fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (revoked @ Self::Revoked { .. }, _) | (_, revoked @ Self::Revoked { .. }) => revoked,
+            (good @ Self::Good { .. }, _) | (_, good @ Self::Good { .. }) => good,
+            (Self::NotCovered(one), Self::NotCovered(two)) => Self::NotCovered(one.max(two)),
+        }
+    }
 }
 
 /// One certificate and who answers for it.
@@ -133,6 +171,51 @@ impl<'s, 'a> Question<'_, 's, 'a> {
             Some(_) => RevocationStatus::NotCovered(why.max(NotCovered::SomeReasons)),
             None => RevocationStatus::NotCovered(why),
         })
+    }
+
+    /// What responders say: the issuer itself, or one that it appointed and whose own status need not be asked.
+    ///
+    /// Source: `docs/sources.md`, entry `rfc6960` (4.2.2.2).
+    fn ask_responders(&self) -> Result<RevocationStatus, Rule> {
+        let mut found = RevocationStatus::NotCovered(NotCovered::NoList);
+        let Some(issuer) = self.authorities.last() else { return Ok(found) };
+        let (certificate, issuer) = (self.certificate.certificate, issuer.certificate);
+        for basic in &self.evidence.answers {
+            self.search.spend()?;
+            let Ok(answer) = ocsp::verify_basic(basic, certificate, issuer, None) else { continue };
+            found = found.or(self.judge_answer(&answer, issuer));
+        }
+        Ok(found)
+    }
+
+    fn judge_answer(&self, answer: &ocsp::Answer, issuer: &Certificate) -> RevocationStatus {
+        if answer.responder != *issuer && !answer.nocheck {
+            return RevocationStatus::NotCovered(NotCovered::SignerUntrusted);
+        }
+        let at = self.search.constraints.at;
+        let is_known = answer.this_update.max(answer.produced_at) <= self.evidence.now;
+        match answer.status {
+            // A revocation stays, however old the answer is; but for a hold, of which nothing can be known later.
+            ocsp::Status::Revoked { at, reason } if is_known => RevocationStatus::Revoked {
+                at,
+                reason: reason.and_then(|reason| Reason::from_code(reason.code())),
+                invalidity_date: None,
+            },
+            ocsp::Status::Good if is_known && self.covers(answer, at) => {
+                let next_update = answer.open_until();
+                RevocationStatus::Good { this_update: answer.this_update, next_update }
+            }
+            ocsp::Status::Good | ocsp::Status::Revoked { .. } => {
+                RevocationStatus::NotCovered(NotCovered::NotFresh)
+            }
+            ocsp::Status::Unknown => RevocationStatus::NotCovered(NotCovered::Unknown),
+        }
+    }
+
+    /// Whether an answer tells about the time that is asked for, by the same measure as a list.
+    fn covers(&self, answer: &ocsp::Answer, at: Timestamp) -> bool {
+        at <= answer.open_until()
+            && (answer.this_update <= at || answer.this_update <= self.certificate.certificate.not_after())
     }
 
     /// What a complete list says, brought up to date by the newest delta list that fits.

@@ -9,6 +9,7 @@ use const_oid::ObjectIdentifier;
 use super::facts::Facts;
 use super::failure::{Place, Rule};
 use super::name::NormalName;
+use super::revocation::{NotCovered, RevocationStatus, Silence};
 use super::{Constraints, Path, PathFailure, revocation, validate};
 use crate::{Certificate, TrustStore};
 
@@ -37,7 +38,7 @@ pub(super) struct Found<'s, 'a> {
     path: Vec<&'s Facts<'a>>,
     anchor: &'s Facts<'a>,
     policies: BTreeSet<ObjectIdentifier>,
-    revocation: Vec<super::RevocationStatus>,
+    revocation: Vec<RevocationStatus>,
 }
 
 pub(super) fn build(
@@ -196,6 +197,12 @@ impl<'a> Search<'a> {
         let mut authorities = vec![anchor];
         for (i, facts) in down.iter().copied().enumerate() {
             let status = revocation::status(self, facts, &authorities, evidence, asked)?;
+            let is_silence = matches!(status, RevocationStatus::NotCovered(NotCovered::NoList));
+            if is_silence && evidence.silence == Silence::Accepted {
+                found.revocation.push(status);
+                authorities.push(facts);
+                continue;
+            }
             if let Err(rule) = Rule::of_status(&status, at) {
                 let is_leaf = i.saturating_add(1) == down.len();
                 let place = if is_leaf { Place::Leaf } else { Place::Intermediate };

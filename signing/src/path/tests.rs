@@ -379,7 +379,7 @@ fn entry(party: &Party, at: Timestamp) -> NewEntry {
 /// The verdict at a second after `NOW`, by these lists, known an hour later.
 fn ask(world: &World, others: &[&Party], lists: Vec<Crl>) -> Result<Path, PathFailure> {
     let at = NOW.plus_seconds(1);
-    let evidence = Evidence { lists, now: NOW.plus_seconds(3600) };
+    let evidence = Evidence::of_lists(lists, NOW.plus_seconds(3600));
     let constraints = Constraints { revocation: Some(&evidence), ..Constraints::at(at) };
     let others = [certificates(&[&world.sub]), certificates(others)].concat();
     build(&world.leaf.certificate, &others, &trust(&[&world.root]), &constraints)

@@ -3,6 +3,8 @@
 use cabinet::Timestamp;
 use serde::{Serialize, Serializer};
 
+use super::process::{Accepted, Refusal, Revocation};
+use super::timestamps::TimestampReport;
 use crate::certificate::Certificate;
 use crate::{Invalid, cms};
 
@@ -11,14 +13,17 @@ use crate::{Invalid, cms};
 pub struct Report {
     /// Empty for an unsigned document.
     pub signatures: Vec<SignatureReport>,
+    /// The document time-stamps, in the order they were made.
+    pub timestamps: Vec<TimestampReport>,
 }
 
 impl Report {
-    /// Whether there is at least one signature and all are [`Indication::TotalPassed`].
+    /// Whether there is at least one signature, all are [`Indication::TotalPassed`], and no time-stamp failed.
     #[must_use]
     pub fn is_passed(&self) -> bool {
         !self.signatures.is_empty()
             && self.signatures.iter().all(|signature| signature.indication == Indication::TotalPassed)
+            && self.timestamps.iter().all(|stamp| stamp.indication != Indication::TotalFailed)
     }
 }
 
@@ -40,6 +45,18 @@ pub struct SignatureReport {
     /// When the signer says he signed, shown at +07:00.
     #[serde(serialize_with = "as_iso_vietnam")]
     pub time: Option<Timestamp>,
+    /// The earliest time at which a time-stamp proves that it existed, shown at +07:00.
+    #[serde(serialize_with = "as_iso_vietnam")]
+    pub proven_time: Option<Timestamp>,
+    /// What is known of revocation along the path, once it is accepted.
+    pub revocation: Option<Revocation>,
+    /// The baseline level that it reaches, once it is accepted: `B-B`, `B-T`, `B-LT` or `B-LTA`.
+    pub level: Option<&'static str>,
+    /// The time-stamps over this signature alone.
+    pub timestamps: Vec<TimestampReport>,
+    /// From the signer to the anchor, once it is accepted.
+    #[serde(skip)]
+    pub path: Vec<Certificate>,
     /// The signer's certificate.
     #[serde(skip)]
     pub certificate: Option<Certificate>,
@@ -137,6 +154,30 @@ pub enum ChangeKind {
     Structure,
 }
 
+/// When a signature is proven to have existed, and by what.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Proven {
+    /// The earliest time that any time-stamp proves.
+    pub(super) earliest: Option<Timestamp>,
+    /// Whether a document time-stamp covers it.
+    pub(super) is_archived: bool,
+    /// Whether the document itself holds all evidence that was looked at.
+    pub(super) is_self_contained: bool,
+}
+
+impl Proven {
+    /// Source: `docs/sources.md`, entry `en319142`.
+    fn level(self, revocation: Revocation) -> &'static str {
+        let is_lasting = self.is_self_contained && revocation == Revocation::NotRevoked;
+        match (self.earliest, is_lasting, self.is_archived) {
+            (None, ..) => "B-B",
+            (Some(_), false, _) => "B-T",
+            (Some(_), true, false) => "B-LT",
+            (Some(_), true, true) => "B-LTA",
+        }
+    }
+}
+
 impl SignatureReport {
     fn new(integrity: Integrity) -> Self {
         Self {
@@ -147,6 +188,11 @@ impl SignatureReport {
             indication: Indication::TotalFailed,
             sub_indication: Some("FORMAT_FAILURE"),
             time: None,
+            proven_time: None,
+            revocation: None,
+            level: None,
+            timestamps: Vec::new(),
+            path: Vec::new(),
             certificate: None,
             field: String::new(),
             covered_bytes: 0,
@@ -177,18 +223,30 @@ impl SignatureReport {
         Self { indication, sub_indication, reason: invalid.to_string(), ..Self::new(Integrity::Broken) }
     }
 
-    /// The signature verifies; `path` says whether its certificate is trusted.
-    pub(super) fn intact(checked: cms::Checked, path: Result<Vec<Certificate>, Invalid>) -> Self {
+    /// The signature verifies; `accepted` says whether its certificate is trusted, now or at the `proven` time.
+    pub(super) fn intact(
+        checked: cms::Checked,
+        accepted: Result<Accepted, Refusal>,
+        proofs: Proven,
+        timestamps: Vec<TimestampReport>,
+    ) -> Self {
         let mut report = Self::new(Integrity::Intact);
         report.signer = Some(checked.signer.common_name());
         report.certificate = Some(checked.signer);
         report.time = checked.signing_time;
-        match path {
-            Ok(_) => (report.indication, report.sub_indication) = (Indication::TotalPassed, None),
-            Err(invalid) => {
+        report.proven_time = proofs.earliest;
+        report.timestamps = timestamps;
+        match accepted {
+            Ok(accepted) => {
+                (report.indication, report.sub_indication) = (Indication::TotalPassed, None);
+                report.level = Some(proofs.level(accepted.revocation));
+                report.revocation = Some(accepted.revocation);
+                report.path = accepted.path;
+            }
+            Err(refusal) => {
                 report.indication = Indication::Indeterminate;
-                report.sub_indication = Some(invalid.sub_indication());
-                report.reason = invalid.to_string();
+                report.sub_indication = Some(refusal.sub_indication);
+                report.reason = refusal.says;
             }
         }
         report
@@ -215,7 +273,10 @@ impl SignatureReport {
     }
 }
 
-fn as_iso_vietnam<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn as_iso_vietnam<S: Serializer>(
+    time: &Option<Timestamp>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     match time {
         Some(time) => serializer.serialize_some(&time.iso_vietnam()),
         None => serializer.serialize_none(),

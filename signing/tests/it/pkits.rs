@@ -70,7 +70,7 @@ fn verdict(case: &Case) -> Result<path::Path, Rule> {
     let lists = names
         .filter_map(|name| Crl::from_der(&std::fs::read(folder().join("crls").join(name)).unwrap()).ok())
         .collect();
-    let evidence = Evidence { lists, now: AT };
+    let evidence = Evidence::of_lists(lists, AT);
     let parameters = &case.params;
     let accepted: BTreeSet<ObjectIdentifier> =
         parameters.user_initial_policy_set.iter().map(|oid| oid.parse().unwrap()).collect();
