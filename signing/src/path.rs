@@ -91,7 +91,7 @@ pub struct Path {
 /// Finds a valid path from `leaf` over some of `others` to an anchor of `trust`.
 ///
 /// At most 10 certificates long; at most 1,024 signatures are checked and 64 paths judged, so hostile
-/// input costs a fraction of a second.
+/// input costs at most about a second.
 ///
 /// # Errors
 ///

@@ -156,5 +156,5 @@ fn a_list_of_a_hundred_thousand_entries_is_read_once_and_asked_at_once() {
         find(&list, &[sign, &octets[first..]].concat()).is_some()
     });
     assert_eq!(n_found.count(), 100_000);
-    assert!(start.elapsed() < Duration::from_secs(20), "{:?} without optimisation", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?} without optimisation", start.elapsed());
 }

@@ -71,7 +71,7 @@ impl State {
         in_validity(anchor, at)?;
         algorithms::key(anchor.certificate)?;
         let extensions = known(anchor)?;
-        state.issues(extensions)?;
+        state.issues(extensions, true)?;
         state.constrain(extensions)?;
         Ok(state)
     }
@@ -112,13 +112,7 @@ impl State {
             lower(&mut self.policy_mapping, constraints.inhibit_policy_mapping);
         }
         lower(&mut self.inhibit_any_policy, extensions.inhibit_any_policy);
-        if extensions.basic.as_ref().is_none_or(|basic| !basic.ca) {
-            return Err(Rule::NotAnAuthority);
-        }
-        if !facts.is_self_issued() {
-            self.max_path_length = self.max_path_length.checked_sub(1).ok_or(Rule::PathLength)?;
-        }
-        self.issues(extensions)?;
+        self.issues(extensions, facts.is_self_issued())?;
         self.constrain(extensions)
     }
 
@@ -131,9 +125,13 @@ impl State {
         }
     }
 
-    /// The issuer is an authority whose key may sign certificates.
-    fn issues(&mut self, extensions: &Extensions) -> Result<(), Rule> {
+    /// The issuer is an authority, within the length that those above allow, whose key may sign certificates;
+    /// 6.1.4 (k) to (n). One that is free, self-issued or the anchor, does not lengthen the path.
+    fn issues(&mut self, extensions: &Extensions, is_free: bool) -> Result<(), Rule> {
         let basic = extensions.basic.as_ref().filter(|basic| basic.ca).ok_or(Rule::NotAnAuthority)?;
+        if !is_free {
+            self.max_path_length = self.max_path_length.checked_sub(1).ok_or(Rule::PathLength)?;
+        }
         lower(&mut self.max_path_length, basic.path_len_constraint.map(u32::from));
         if extensions.usage.as_ref().is_some_and(|usage| !usage.key_cert_sign()) {
             return Err(Rule::KeyUsage);
