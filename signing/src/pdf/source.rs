@@ -181,7 +181,7 @@ impl<'a> Source<'a> {
                 return found;
             }
             if len >= MAX_OBJECT_BYTES {
-                return Err(PdfError::at(at, "an object larger than 16 MiB"));
+                return Err(PdfError::at(at.saturating_add(len), "an object larger than 16 MiB"));
             }
             len = len.saturating_mul(4).min(MAX_OBJECT_BYTES);
         }

@@ -365,3 +365,23 @@ fn strangers_and_expiry_are_indeterminate() {
         assert_eq!(report.signatures[0].sub_indication, Some(sub_indication));
     }
 }
+
+#[test]
+fn a_thousand_objects_within_one_endless_string_are_given_up_soon() {
+    use std::fmt::Write as _;
+    const STRING_BYTES: usize = 1 << 20;
+    let mut pdf = b"%PDF-1.7\n".to_vec();
+    let objects = "1 0 obj (".repeat(2_000);
+    let start = pdf.len();
+    pdf.extend(objects.bytes());
+    pdf.resize(pdf.len() + STRING_BYTES, b'(');
+    let section = pdf.len() + 1;
+    let mut table = String::from("\nxref\n0 2000\n");
+    for number in 0..2_000 {
+        writeln!(table, "{:010} 00000 n ", start + 9 * number).unwrap();
+    }
+    pdf.extend(table.bytes());
+    pdf.extend(format!("trailer\n<</Size 2000/Root 1 0 R>>\nstartxref\n{section}\n%%EOF\n").bytes());
+    let refused = validate_pdf(&pdf, None, NOW).unwrap_err();
+    assert!(refused.to_string().contains("lie in each other"), "{refused}");
+}
