@@ -234,6 +234,17 @@ fn an_object_the_signed_revision_waited_for_is_unlawful() {
     attack.assert_refused(&append(&attack.signed, &[(root, catalog), (801, form)]), ChangeKind::Object);
 }
 
+#[test]
+fn an_object_that_a_later_revision_waited_for_is_unlawful() {
+    let attack = Attack::new();
+    let (root, catalog) = object(&attack.signed, "/Type /Catalog");
+    let catalog = catalog.replacen("<<", "<</DSS<</Certs[800 0 R 801 0 R]>>", 1);
+    let data = "<</Length 3>>\nstream\nabc\nendstream".to_owned();
+    let waiting = append(&attack.signed, &[(root, catalog), (800, data.clone())]);
+    assert!(attack.report(&waiting).is_passed(), "{:?}", attack.report(&waiting));
+    attack.assert_refused(&append(&waiting, &[(801, data)]), ChangeKind::Object);
+}
+
 /// An update before any signature; lopdf's own trailer has no identifier.
 fn append_first(pdf: &[u8], number: u32, body: &str) -> Vec<u8> {
     let prev =
