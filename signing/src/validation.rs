@@ -45,6 +45,8 @@ use timestamps::Proofs;
 
 /// Most signatures that one file may bear.
 const MAX_SIGNATURES: usize = 64;
+/// How much longer than the file all objects together may be, in bytes (64 MiB): then reading them ends.
+const MAX_OVERLAP_BYTES: usize = 64 << 20;
 
 /// Validates every signature of a PDF at the time `at`; an unsigned one has an empty report.
 ///
@@ -228,9 +230,21 @@ fn written(document: &Document<'_>) -> Result<Vec<Candidate>, PdfError> {
     offsets.sort_unstable();
     offsets.dedup();
     let mut found: Vec<Candidate> = Vec::new();
+    let mut read_bytes = 0_usize;
     for offset in offsets {
+        let head = document.source().parse(offset, |parser| parser.head());
+        let read_to = match &head {
+            Ok(head) => head.end,
+            Err(PdfError::Damaged { offset, .. }) => *offset,
+            Err(PdfError::TooLarge | PdfError::Encrypted | PdfError::Disk(_)) => offset,
+        };
+        // Objects of an honest file do not lie in each other, so all of them together are no longer than it.
+        read_bytes = read_bytes.saturating_add(read_to.saturating_sub(offset));
+        if read_bytes.saturating_sub(MAX_OVERLAP_BYTES) > document.source().len() {
+            return Err(PdfError::at(offset, "objects that lie in each other"));
+        }
         // What cannot be read is no valid signature; if it matters elsewhere it is met there.
-        let Ok(head) = document.source().parse(offset, |parser| parser.head()) else { continue };
+        let Ok(head) = head else { continue };
         let dictionary = head.object.as_dictionary();
         if dictionary.is_some_and(|dictionary| dictionary.get("ByteRange").is_some()) {
             found.push(Candidate { reference: Some(head.reference), offset });

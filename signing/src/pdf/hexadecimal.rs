@@ -27,6 +27,10 @@ fn value(digit: u8) -> u8 {
     VALUES.get(usize::from(digit)).copied().unwrap_or(NO_DIGIT)
 }
 
+pub(crate) fn is_digit(byte: u8) -> bool {
+    value(byte) != NO_DIGIT
+}
+
 /// The bytes of an even number of digits; `None` if there is anything else.
 pub(crate) fn decode(digits: &[u8]) -> Option<Vec<u8>> {
     let (pairs, []) = digits.as_chunks::<2>() else { return None };

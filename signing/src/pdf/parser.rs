@@ -296,8 +296,11 @@ impl<'a> Parser<'a> {
     fn hexadecimal(&mut self) -> Result<Vec<u8>, PdfError> {
         self.next();
         let rest = self.rest();
-        let plain = rest.iter().position(|byte| *byte == b'>').and_then(|len| rest.get(..len));
-        if let Some((plain, bytes)) = plain.and_then(|plain| Some((plain, hexadecimal::decode(plain)?))) {
+        let plain = rest.iter().position(|byte| !hexadecimal::is_digit(*byte));
+        let (plain, behind) = rest.split_at(plain.unwrap_or(rest.len()));
+        if behind.starts_with(b">")
+            && let Some(bytes) = hexadecimal::decode(plain)
+        {
             self.skip(plain.len().saturating_add(1));
             return Ok(bytes);
         }

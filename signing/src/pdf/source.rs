@@ -23,8 +23,8 @@ const N_BLOCKS: usize = 256;
 const MAX_OBJECT_BYTES: usize = 16 << 20;
 /// Largest stream that is loaded for decoding or copying, in bytes (64 MiB).
 const MAX_STREAM_BYTES: usize = 64 << 20;
-/// Size of the buffer through which bytes are hashed and copied.
-pub(crate) const CHUNK_BYTES: usize = 1 << 20;
+/// Size of the buffer through which bytes are hashed and copied: what was read is still near when it is written.
+const CHUNK_BYTES: usize = 256 << 10;
 
 /// A PDF's bytes, perhaps only those of an earlier revision.
 #[derive(Clone, Copy, Debug)]
@@ -181,7 +181,7 @@ impl<'a> Source<'a> {
                 return found;
             }
             if len >= MAX_OBJECT_BYTES {
-                return Err(PdfError::at(at, "an object larger than 16 MiB"));
+                return Err(PdfError::at(at.saturating_add(len), "an object larger than 16 MiB"));
             }
             len = len.saturating_mul(4).min(MAX_OBJECT_BYTES);
         }

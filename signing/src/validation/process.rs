@@ -123,7 +123,7 @@ impl<'a> Process<'a> {
                     Ok(accepted) => return Ok(accepted),
                     // Of what else speaks against it, this says more than that nothing is known.
                     Err(refusal) => {
-                        first = first.filter(|kept| kept.sub_indication != "TRY_LATER").or(Some(refusal))
+                        first = first.filter(|kept| kept.sub_indication != "TRY_LATER").or(Some(refusal));
                     }
                 }
             }

@@ -234,6 +234,17 @@ fn an_object_the_signed_revision_waited_for_is_unlawful() {
     attack.assert_refused(&append(&attack.signed, &[(root, catalog), (801, form)]), ChangeKind::Object);
 }
 
+#[test]
+fn an_object_that_a_later_revision_waited_for_is_unlawful() {
+    let attack = Attack::new();
+    let (root, catalog) = object(&attack.signed, "/Type /Catalog");
+    let catalog = catalog.replacen("<<", "<</DSS<</Certs[800 0 R 801 0 R]>>", 1);
+    let data = "<</Length 3>>\nstream\nabc\nendstream".to_owned();
+    let waiting = append(&attack.signed, &[(root, catalog), (800, data.clone())]);
+    assert!(attack.report(&waiting).is_passed(), "{:?}", attack.report(&waiting));
+    attack.assert_refused(&append(&waiting, &[(801, data)]), ChangeKind::Object);
+}
+
 /// An update before any signature; lopdf's own trailer has no identifier.
 fn append_first(pdf: &[u8], number: u32, body: &str) -> Vec<u8> {
     let prev =
@@ -364,4 +375,24 @@ fn strangers_and_expiry_are_indeterminate() {
         assert_eq!(report.signatures[0].indication, Indication::Indeterminate);
         assert_eq!(report.signatures[0].sub_indication, Some(sub_indication));
     }
+}
+
+#[test]
+fn a_thousand_objects_within_one_endless_string_are_given_up_soon() {
+    use std::fmt::Write as _;
+    const STRING_BYTES: usize = 1 << 20;
+    let mut pdf = b"%PDF-1.7\n".to_vec();
+    let objects = "1 0 obj (".repeat(2_000);
+    let start = pdf.len();
+    pdf.extend(objects.bytes());
+    pdf.resize(pdf.len() + STRING_BYTES, b'(');
+    let section = pdf.len() + 1;
+    let mut table = String::from("\nxref\n0 2000\n");
+    for number in 0..2_000 {
+        writeln!(table, "{:010} 00000 n ", start + 9 * number).unwrap();
+    }
+    pdf.extend(table.bytes());
+    pdf.extend(format!("trailer\n<</Size 2000/Root 1 0 R>>\nstartxref\n{section}\n%%EOF\n").bytes());
+    let refused = validate_pdf(&pdf, None, NOW).unwrap_err();
+    assert!(refused.to_string().contains("lie in each other"), "{refused}");
 }
