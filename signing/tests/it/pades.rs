@@ -76,6 +76,7 @@ fn the_json_row_is_the_surface() {
         serde_json::json!([{
             "signer": "Thủ tướng (THỬ NGHIỆM)", "integrity": "intact", "coverage": "whole", "changes": [],
             "indication": "TOTAL_PASSED", "sub_indication": null, "time": "2026-06-07T16:05:31+07:00",
+            "proven_time": null, "revocation": "not-checked", "level": "B-B", "timestamps": [],
         }])
     );
 }
