@@ -142,14 +142,10 @@ fn reported(ballot: &Read<'_>, found: Result<Verified, Invalid>) -> SignatureRep
         signer: Some(ballot.statement.name.clone()),
         integrity: Integrity::Intact,
         coverage: Coverage::Whole,
-        changes: Vec::new(),
         indication: Indication::TotalPassed,
         sub_indication: None,
-        time: None,
-        certificate: None,
-        field: String::new(),
         covered_bytes: ballot.part.statement.len(),
-        reason: String::new(),
+        ..SignatureReport::unproven()
     };
     match found {
         Ok(verified) => {

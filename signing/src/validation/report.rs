@@ -179,10 +179,12 @@ impl Proven {
 }
 
 impl SignatureReport {
-    fn new(integrity: Integrity) -> Self {
+    /// A report in which nothing has been shown: not a signature that anybody should rely on.
+    #[must_use]
+    pub const fn unproven() -> Self {
         Self {
             signer: None,
-            integrity,
+            integrity: Integrity::Broken,
             coverage: Coverage::Revision,
             changes: Vec::new(),
             indication: Indication::TotalFailed,
@@ -198,6 +200,10 @@ impl SignatureReport {
             covered_bytes: 0,
             reason: String::new(),
         }
+    }
+
+    fn new(integrity: Integrity) -> Self {
+        Self { integrity, ..Self::unproven() }
     }
 
     /// The signature's place in the file breaks a rule.
