@@ -25,17 +25,25 @@ mod label;
 mod module;
 mod personal;
 mod pool;
+mod quirks;
+mod raw;
+mod scheme;
 mod seat;
 mod sign;
 mod slots;
 mod spki;
+mod survey;
 
 pub use aead::{MAX_AAD_LEN_BYTES, MAX_WRAP_LEN_BYTES, Wrapped};
 pub use error::{Sent, TokenError, TriesLeft};
 pub use generate::KeyKind;
-pub use label::{KeyLabel, NotALabel, NotAPin, Pin, TokenLabel};
-pub use module::{Module, TokenInfo};
+pub use label::{
+    KeyLabel, NotALabel, NotAPin, NotATokenName, Pin, PinForm, TokenLabel, TokenName, TokenSerial,
+};
+pub use module::{Module, ModuleConfig, TokenInfo};
 pub use personal::{PersonalConfig, PersonalTokens};
 pub use pool::{Health, HealthState, MAX_RANDOM_LEN_BYTES, Pool, PoolConfig};
-pub use sign::{MAX_MESSAGE_LEN_BYTES, RawSignature, Scheme, ToSign};
+pub use quirks::{Anchor, CurveForm, EcdsaHalves, GcmIv, PinFlags, Quirks};
+pub use scheme::{MAX_MESSAGE_LEN_BYTES, RawSignature, SHA384_LEN_BYTES, Scheme, ToSign};
 pub use spki::PublicKeyDer;
+pub use survey::{Need, Survey, TokenSurvey};

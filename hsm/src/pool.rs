@@ -13,10 +13,11 @@ use crate::error::{Fault, TokenError};
 use crate::generate::{self, KeyKind};
 use crate::keys;
 use crate::module::Library;
+use crate::scheme::{Owned, RawSignature, Scheme, ToSign};
 use crate::seat::Seat;
-use crate::sign::{self, Owned, RawSignature, Scheme, ToSign};
+use crate::sign;
 use crate::spki::{self, PublicKeyDer};
-use crate::{KeyLabel, Pin, TokenLabel};
+use crate::{KeyLabel, Pin, TokenName};
 
 /// The most random bytes that one call gives.
 pub const MAX_RANDOM_LEN_BYTES: usize = 4096;
@@ -101,11 +102,11 @@ struct Inner {
 impl Pool {
     pub(crate) fn open(
         library: Arc<Library>,
-        label: &TokenLabel,
+        token: TokenName,
         pin: &Pin,
         config: PoolConfig,
     ) -> Result<Self, TokenError> {
-        let door = Arc::new(Door::new(library, label.clone(), pin.clone())?);
+        let door = Arc::new(Door::new(library, token, pin.clone())?);
         let crew = {
             let door = Arc::clone(&door);
             Crew::start("hsm-pool", config.size(), move || Seat::new(Arc::clone(&door)))?
@@ -120,6 +121,7 @@ impl Pool {
     /// # Errors
     ///
     /// * [`TokenError::KeyNotFound`], [`TokenError::KeyNotUnique`]: the set-up is wrong.
+    /// * [`TokenError::KeyNotProtected`]: the key can leave its token, so it is not used.
     /// * [`TokenError::Unsupported`]: the token cannot, or Ed25519 was given a digest.
     /// * [`TokenError::Busy`]: nothing was signed; try again.
     /// * [`TokenError::Timeout`], [`TokenError::SessionLost`]: they say whether a signature may exist;
