@@ -11,7 +11,7 @@ use cryptoki::slot::TokenInfo as CkTokenInfo;
 
 use crate::error::{Fault, TokenError};
 use crate::quirks::Quirks;
-use crate::raw::{SinglePart, reserved};
+use crate::raw::{Raw, reserved};
 use crate::slots::{Identity, Place, Slots};
 use crate::survey::{Survey, survey};
 use crate::{PersonalConfig, PersonalTokens, Pin, Pool, PoolConfig, TokenLabel, TokenName};
@@ -39,7 +39,7 @@ pub(crate) struct Library {
     pub(crate) pkcs11: Pkcs11,
     pub(crate) slots: Slots,
     pub(crate) quirks: Quirks,
-    pub(crate) single_part: SinglePart,
+    pub(crate) raw: Arc<Raw>,
     /// Tokens that a pool holds logged in, by the name it was opened with.
     pooled: Mutex<HashMap<TokenName, Option<Identity>>>,
     /// `C_InitToken` changes the slot list under everybody: one at a time.
@@ -110,7 +110,7 @@ impl Module {
         }
         let named = config.quirks.as_deref().map(Quirks::read).transpose()?;
         let pkcs11 = Pkcs11::new(&real).map_err(|error| unusable(error.to_string()))?;
-        let single_part = SinglePart::of(&real).map_err(unusable)?;
+        let raw = Arc::new(Raw::of(&real).map_err(unusable)?);
         let flags = CInitializeFlags::OS_LOCKING_OK;
         let arguments = match &config.init_argument {
             Some(text) => reserved(flags, text).map_err(unusable)?,
@@ -125,9 +125,9 @@ impl Module {
             }
         };
         let module = Self(Arc::new(Library {
-            slots: Slots::new(pkcs11.clone(), quirks.pin_flags),
+            slots: Slots::new(pkcs11.clone(), Arc::clone(&raw), quirks.pin_flags),
             quirks,
-            single_part,
+            raw,
             pkcs11,
             pooled: Mutex::default(),
             provisioning: Mutex::default(),

@@ -1,37 +1,52 @@
-//! The two calls that the binding has no safe form for.
+//! The calls that the binding has no safe form for.
 //!
 //! * A key with `CKA_ALWAYS_AUTHENTICATE` wants its user's PIN between `C_SignInit` and `C_Sign`. The binding
 //!   has a login for that, but makes those two calls in one.
+//! * A token that says it has a clock and gives no time (openCryptoki) makes the binding refuse all else that it
+//!   says. No clock of a token is read here.
 //! * NSS wants a text as the reserved argument of `C_Initialize`.
 //!
 //! Invariant: nothing else in this crate is `unsafe`; `docs/decisions/0013-token-conformance.md` says why.
 
-#![expect(unsafe_code, reason = "two calls of PKCS#11 that cryptoki 0.12 offers in no safe form")]
+#![expect(unsafe_code, reason = "three calls of PKCS#11 that cryptoki 0.12 offers in no safe form")]
 
 use std::ffi::{CString, c_void};
+use std::fmt;
 use std::path::Path;
 use std::ptr::{NonNull, null_mut};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Function};
 use cryptoki::error::{Error as Ck, Rv};
 use cryptoki::session::Session;
-use cryptoki_sys::{CK_FUNCTION_LIST, CK_RV, CK_SESSION_HANDLE, CK_ULONG, CKR_OK, Pkcs11};
+use cryptoki::slot::{Slot, TokenInfo};
+use cryptoki_sys::{
+    CK_FUNCTION_LIST, CK_RV, CK_SESSION_HANDLE, CK_SLOT_ID, CK_TOKEN_INFO, CK_ULONG, CKF_CLOCK_ON_TOKEN,
+    CKR_OK, Pkcs11,
+};
 
 /// Room for a signature of RSA with 8192 bits.
 const MAX_SIGNATURE_LEN_BYTES: usize = 1024;
 
 type Sign = unsafe extern "C" fn(CK_SESSION_HANDLE, *mut u8, CK_ULONG, *mut u8, *mut CK_ULONG) -> CK_RV;
+type GetTokenInfo = unsafe extern "C" fn(CK_SLOT_ID, *mut CK_TOKEN_INFO) -> CK_RV;
 
-/// `C_Sign` of one library, for a signature that `C_SignInit` has begun.
+/// Functions of one library.
 ///
-/// Invariant: the library stays loaded as long as this lives, so the function stays where it is.
-pub(crate) struct SinglePart {
+/// Invariant: the library stays loaded as long as this lives, so the functions stay where they are.
+pub(crate) struct Raw {
     sign: Sign,
+    get_token_info: GetTokenInfo,
     _library: Pkcs11,
 }
 
-impl SinglePart {
-    /// Finds the function in a library that the binding has loaded already.
+impl fmt::Debug for Raw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Raw")
+    }
+}
+
+impl Raw {
+    /// Finds the functions in a library that the binding has loaded already.
     pub(crate) fn of(path: &Path) -> Result<Self, String> {
         let mut list: *mut CK_FUNCTION_LIST = null_mut();
         // SAFETY: the library was loaded from the same path just before, so its constructors ran; the
@@ -44,8 +59,22 @@ impl SinglePart {
         };
         let list = NonNull::new(list).filter(|_| code == CKR_OK).ok_or("C_GetFunctionList failed")?;
         // SAFETY: a list that the library gave with `CKR_OK` is its own, whole and never freed.
-        let sign = unsafe { list.as_ref().C_Sign }.ok_or("it has no C_Sign")?;
-        Ok(Self { sign, _library: library })
+        let (sign, get_token_info) = unsafe { (list.as_ref().C_Sign, list.as_ref().C_GetTokenInfo) };
+        Ok(Self {
+            sign: sign.ok_or("it has no C_Sign")?,
+            get_token_info: get_token_info.ok_or("it has no C_GetTokenInfo")?,
+            _library: library,
+        })
+    }
+
+    /// What a token says of itself, but for the time.
+    pub(crate) fn token_info(&self, slot: Slot) -> Result<TokenInfo, Ck> {
+        let mut info = CK_TOKEN_INFO::default();
+        // SAFETY: the slot is only a number, and `info` lives through the call.
+        let code = unsafe { (self.get_token_info)(slot.into(), &raw mut info) };
+        Rv::from(code).into_result(Function::GetTokenInfo)?;
+        info.flags &= !CKF_CLOCK_ON_TOKEN;
+        info.try_into()
     }
 
     /// Ends the signature that was begun in `session`. One call: its length is not asked for first.

@@ -38,7 +38,7 @@ pub(crate) fn sign(
         Asks::PinEachTime => key_pin.give(session)?,
         Asks::Nothing => (),
     }
-    let raw = library.single_part.sign(session, &data)?;
+    let raw = library.raw.sign(session, &data)?;
     Ok(RawSignature::parse(scheme, library.quirks.ecdsa_halves, raw)?)
 }
 

@@ -5,7 +5,7 @@
 //! is read again before each use.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cryptoki::context::Pkcs11;
 use cryptoki::error::{Error as Ck, RvError};
@@ -14,12 +14,14 @@ use cryptoki::slot::{Slot, TokenInfo as CkTokenInfo};
 
 use crate::error::{Fault, TokenError};
 use crate::quirks::PinFlags;
+use crate::raw::Raw;
 use crate::{TokenName, TriesLeft};
 
 /// The slots that were found, by their token's name.
 #[derive(Debug)]
 pub(crate) struct Slots {
     pkcs11: Pkcs11,
+    raw: Arc<Raw>,
     pin_flags: PinFlags,
     known: Mutex<HashMap<TokenName, Place>>,
 }
@@ -54,9 +56,13 @@ pub(crate) struct Place {
 
 /// The mechanisms of one token, from `C_GetMechanismList`.
 #[derive(Clone, Debug)]
-pub(crate) struct Mechanisms(std::sync::Arc<[MechanismType]>);
+pub(crate) struct Mechanisms(Arc<[MechanismType]>);
 
 impl Mechanisms {
+    pub(crate) fn none() -> Self {
+        Self(Vec::new().into())
+    }
+
     pub(crate) fn offers(&self, mechanism: MechanismType) -> bool {
         self.0.contains(&mechanism)
     }
@@ -67,8 +73,8 @@ impl Mechanisms {
 }
 
 impl Slots {
-    pub(crate) fn new(pkcs11: Pkcs11, pin_flags: PinFlags) -> Self {
-        Self { pkcs11, pin_flags, known: Mutex::default() }
+    pub(crate) fn new(pkcs11: Pkcs11, raw: Arc<Raw>, pin_flags: PinFlags) -> Self {
+        Self { pkcs11, raw, pin_flags, known: Mutex::default() }
     }
 
     /// Finds the one token with this name.
@@ -135,7 +141,7 @@ impl Slots {
 
     /// `None` if the slot or its token went away between two calls.
     fn info(&self, slot: Slot) -> Result<Option<CkTokenInfo>, Fault> {
-        match self.pkcs11.get_token_info(slot) {
+        match self.raw.token_info(slot) {
             Ok(info) => Ok(Some(info)),
             Err(Ck::Pkcs11(
                 RvError::SlotIdInvalid

@@ -114,7 +114,11 @@ pub(crate) fn survey(library: &Library) -> Result<Survey, TokenError> {
     let info = library.pkcs11.get_library_info().map_err(Fault::from)?;
     let mut tokens = Vec::new();
     for (slot, token) in library.slots.all()? {
-        let mechanisms = library.slots.mechanisms(slot)?;
+        let mechanisms = match library.slots.mechanisms(slot) {
+            // Some libraries list none before there is a token.
+            Err(_) if !token.token_initialized() => Mechanisms::none(),
+            listed => listed?,
+        };
         let (met, unmet) = Need::ALL.into_iter().partition(|need| need.is_met(&token, &mechanisms));
         tokens.push(TokenSurvey {
             info: TokenInfo::of(&token),

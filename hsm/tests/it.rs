@@ -1,4 +1,5 @@
-//! The tokens, tried on `SoftHSM2`, with OpenSSL and a second PKCS#11 binding as judges.
+//! The tokens, tried on `SoftHSM2`, Kryoptic, openCryptoki and a library that fails on purpose, with OpenSSL and
+//! a second PKCS#11 binding as judges.
 
 #![expect(
     clippy::unwrap_used,
@@ -6,6 +7,8 @@
     reason = "a test that cannot go on should say where it stopped"
 )]
 
+#[path = "it/conformance.rs"]
+mod conformance;
 #[path = "it/faults.rs"]
 mod faults;
 #[path = "it/held_keys.rs"]

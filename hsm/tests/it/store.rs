@@ -27,26 +27,41 @@ pub(crate) fn with_store(name: &str, body: fn()) {
 
 /// The same, with more of an environment; `{}` in a value is the store's folder.
 pub(crate) fn with_store_and(name: &str, environment: &[(&str, &str)], body: fn()) {
+    in_a_child(name, None, body, |folder, child| {
+        let tokens = folder.join("tokens");
+        std::fs::create_dir(&tokens).unwrap();
+        let conf = folder.join("softhsm2.conf");
+        let text = format!(
+            "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n\
+             slots.removable = false\n",
+            tokens.display()
+        );
+        std::fs::write(&conf, text).unwrap();
+        child.env("SOFTHSM2_CONF", &conf);
+        for (key, value) in environment {
+            child.env(key, value.replace("{}", folder.to_str().unwrap()));
+        }
+    });
+}
+
+/// Runs `body` in a process of its own, perhaps through another program, prepared by `prepare`.
+pub(crate) fn in_a_child(
+    name: &str,
+    through: Option<&Path>,
+    body: fn(),
+    prepare: impl FnOnce(&Path, &mut Command),
+) {
     if std::env::var_os(CHILD).is_some() {
         return body();
     }
     let folder = tempfile::tempdir().unwrap();
-    let tokens = folder.path().join("tokens");
-    std::fs::create_dir(&tokens).unwrap();
-    let conf = folder.path().join("softhsm2.conf");
-    let text = format!(
-        "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n",
-        tokens.display()
-    );
-    std::fs::write(&conf, text).unwrap();
-    let mut child = Command::new(std::env::current_exe().unwrap());
-    child
-        .args([name, "--exact", "--nocapture", "--test-threads=1"])
-        .env("SOFTHSM2_CONF", &conf)
-        .env(CHILD, "1");
-    for (key, value) in environment {
-        child.env(key, value.replace("{}", folder.path().to_str().unwrap()));
+    let this = std::env::current_exe().unwrap();
+    let mut child = Command::new(through.unwrap_or(&this));
+    if through.is_some() {
+        child.arg(&this);
     }
+    child.args([name, "--exact", "--nocapture", "--test-threads=1"]).env(CHILD, "1");
+    prepare(folder.path(), &mut child);
     let output = child.output().unwrap();
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{}\n{stdout}\n{stderr}", output.status);
