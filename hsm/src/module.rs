@@ -216,6 +216,22 @@ impl Module {
         Pool::open(Arc::clone(&self.0), token.into(), pin, config)
     }
 
+    /// Starts a token's pool without asking the token: it is logged in to when it is first needed.
+    ///
+    /// For members of a [`crate::SignerSet`] or [`crate::KekSet`], where one token that is away must not keep the
+    /// others from starting. A PIN that is refused then is given once, as ever.
+    ///
+    /// # Errors
+    ///
+    /// * [`TokenError::TokenInUse`]: this process has a pool on it already.
+    /// * [`TokenError::PinForm`]: such tokens take other PINs.
+    pub fn start_pool<T>(&self, token: &T, pin: &Pin, config: PoolConfig) -> Result<Pool, TokenError>
+    where
+        TokenName: for<'a> From<&'a T>,
+    {
+        Pool::start(Arc::clone(&self.0), token.into(), pin, config)
+    }
+
     /// Starts the threads that use members' tokens; no token is asked yet.
     ///
     /// # Errors

@@ -106,13 +106,23 @@ impl Pool {
         pin: &Pin,
         config: PoolConfig,
     ) -> Result<Self, TokenError> {
+        let pool = Self::start(library, token, pin, config)?;
+        // The login is a call like any other: on a worker, with a deadline.
+        pool.run(|_| Ok(()))?;
+        Ok(pool)
+    }
+
+    pub(crate) fn start(
+        library: Arc<Library>,
+        token: TokenName,
+        pin: &Pin,
+        config: PoolConfig,
+    ) -> Result<Self, TokenError> {
         let door = Arc::new(Door::new(library, token, pin.clone())?);
         let crew = {
             let door = Arc::clone(&door);
             Crew::start("hsm-pool", config.size(), move || Seat::new(Arc::clone(&door)))?
         };
-        // The login is a call like any other: on a worker, with a deadline.
-        crew.call(None, config.deadline, |seat| seat.run(|_| Ok(())))?;
         Ok(Self(Arc::new(Inner { crew, door, config })))
     }
 

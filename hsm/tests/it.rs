@@ -17,6 +17,8 @@ mod held_keys;
 mod personal;
 #[path = "it/recovery.rs"]
 mod recovery;
+#[path = "it/redundancy.rs"]
+mod redundancy;
 #[path = "it/rig.rs"]
 mod rig;
 #[path = "it/second_binding.rs"]

@@ -10,7 +10,7 @@ use hsm::{
     TriesLeft, Wrapped,
 };
 
-use crate::rig::with_faults;
+use crate::rig::{KRYOPTIC_CONF, with_faults, write_kryoptic_conf};
 use crate::signatures::KEYS;
 use crate::store::{built, in_a_child, key, library, openssl_accepts, pin, token, with_store};
 
@@ -68,15 +68,12 @@ fn the_library_that_fails_on_purpose_conforms_when_told_nothing() {
 
 #[test]
 fn kryoptic_conforms() {
-    let body = || conforms(&built("ECABINET_KRYOPTIC"), &KRYOPTIC);
+    let body = || {
+        write_kryoptic_conf();
+        conforms(&built("ECABINET_KRYOPTIC"), &KRYOPTIC);
+    };
     in_a_child("conformance::kryoptic_conforms", None, body, |folder, child| {
-        let slots = (0..2).map(|n| {
-            let database = folder.join(format!("{n}.sql"));
-            format!("[[slots]]\nslot = {n}\ndbtype = \"sqlite\"\ndbargs = \"{}\"\n", database.display())
-        });
-        let conf = folder.join("token.conf");
-        std::fs::write(&conf, slots.collect::<String>()).unwrap();
-        child.env("KRYOPTIC_CONF", conf);
+        child.env(KRYOPTIC_CONF, folder.join("token.conf"));
     });
 }
 
