@@ -6,6 +6,8 @@
 //!   says. No clock of a token is read here.
 //! * NSS wants a text as the reserved argument of `C_Initialize`.
 //!
+//! Source: `docs/sources.md`, entry `pkcs11`.
+//!
 //! Invariant: nothing else in this crate is `unsafe`; `docs/decisions/0013-token-conformance.md` says why.
 
 #![expect(unsafe_code, reason = "three calls of PKCS#11 that cryptoki 0.12 offers in no safe form")]

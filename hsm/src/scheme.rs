@@ -1,4 +1,6 @@
 //! How to sign, what to sign, and what comes back.
+//!
+//! Source: `docs/sources.md`, entries `fips180`, `rfc5480`, `rfc8017`, `rfc8032`.
 
 use std::fmt;
 

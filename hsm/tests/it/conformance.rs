@@ -5,11 +5,15 @@
 
 use std::path::{Path, PathBuf};
 
+use cryptoki::context::Pkcs11;
+use cryptoki::mechanism::Mechanism;
+use cryptoki::object::Attribute;
 use hsm::{
     KeyKind, Module, ModuleConfig, Need, PersonalConfig, PoolConfig, Scheme, ToSign, TokenError, TokenName,
     TriesLeft, Wrapped,
 };
 
+use crate::held_keys::{beside, make_pair};
 use crate::rig::{KRYOPTIC_CONF, with_faults, write_kryoptic_conf};
 use crate::signatures::KEYS;
 use crate::store::{built, in_a_child, key, library, openssl_accepts, pin, token, with_store};
@@ -126,6 +130,9 @@ fn conforms(path: &Path, expected: &Expected) {
     assert_ne!(pool.random(32).unwrap(), pool.random(32).unwrap());
     let missing = pool.sign(&key("TEST none"), ToSign::Message(MESSAGE), Scheme::RsaPssSha256);
     assert!(matches!(missing, Err(TokenError::KeyNotFound { .. })), "{missing:?}");
+    if expected.kinds.contains(&KeyKind::EcP256) {
+        asks_each_time(path, &pool);
+    }
     at_once(&pool);
     assert_eq!(pool.health().n_rebuilt, 0);
     let public = pool.public_key(&key("TEST rsa2")).unwrap();
@@ -253,6 +260,18 @@ fn pool_wraps(pool: &hsm::Pool, wraps: Wraps) {
         assert!(matches!(opened, Err(TokenError::Corrupt)), "byte {at}: {opened:?}");
     }
     assert_eq!(**pool.unwrap(&kek, &wrapped, b"document 1").unwrap(), *b"secret");
+}
+
+/// A key with `CKA_ALWAYS_AUTHENTICATE`, made by another hand: without the PIN the token itself refuses.
+fn asks_each_time(path: &Path, pool: &hsm::Pool) {
+    let session = beside(&Pkcs11::new(path).unwrap(), "TEST org");
+    let made = make_pair(&session, "TEST asks", &[Attribute::AlwaysAuthenticate(true)]);
+    assert!(session.sign(&Mechanism::Ecdsa, made, &[7; 32]).is_err());
+    let public = pool.public_key(&key("TEST asks")).unwrap();
+    for _ in 0..3 {
+        let signature = pool.sign(&key("TEST asks"), ToSign::Message(MESSAGE), Scheme::EcdsaSha256).unwrap();
+        assert!(openssl_accepts(&public, Scheme::EcdsaSha256, MESSAGE, signature.as_bytes()));
+    }
 }
 
 /// Eight callers on four sessions.

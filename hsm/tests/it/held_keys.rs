@@ -1,5 +1,6 @@
 //! Keys are looked at when they are used, not only when they are made.
 
+use cryptoki::context::Pkcs11;
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, ObjectHandle};
 use cryptoki::session::{Session, UserType};
@@ -11,7 +12,7 @@ use crate::store::{behind_the_back, key, openssl_accepts, pin, pool, token, with
 const P256: [u8; 10] = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 
 /// Makes a key pair as somebody else's tool would, on a token that this process is logged in to.
-fn make_pair(session: &Session, label: &str, private: &[Attribute]) -> ObjectHandle {
+pub(crate) fn make_pair(session: &Session, label: &str, private: &[Attribute]) -> ObjectHandle {
     let label = Attribute::Label(label.into());
     let public =
         [Attribute::Token(true), Attribute::Verify(true), Attribute::EcParams(P256.into()), label.clone()];
@@ -31,8 +32,7 @@ fn make_pair(session: &Session, label: &str, private: &[Attribute]) -> ObjectHan
 }
 
 /// A session of ours on a token, beside the pool's.
-fn beside(label: &str) -> Session {
-    let other = behind_the_back();
+pub(crate) fn beside(other: &Pkcs11, label: &str) -> Session {
     let mut slots = other.get_slots_with_token().unwrap().into_iter();
     let slot = slots.find(|slot| other.get_token_info(*slot).unwrap().label() == label).unwrap();
     other.open_rw_session(slot).unwrap()
@@ -42,7 +42,7 @@ fn beside(label: &str) -> Session {
 fn a_key_that_can_leave_its_token_is_not_used() {
     with_store("held_keys::a_key_that_can_leave_its_token_is_not_used", || {
         let (_module, pool) = pool(PoolConfig::default());
-        let session = beside("TEST org");
+        let session = beside(&behind_the_back(), "TEST org");
         let sign = |name: &str| pool.sign(&key(name), ToSign::Message(b"x"), Scheme::EcdsaSha256);
         make_pair(&session, "TEST good", &[]);
         assert!(sign("TEST good").is_ok());
@@ -76,7 +76,7 @@ fn a_key_that_asks_for_the_pin_each_time_gets_it_once_for_each_signature() {
     with_faults(name, || {
         let asks = [Attribute::AlwaysAuthenticate(true)];
         let (module, pool) = faulty_pool(PoolConfig { n_workers: 1, ..PoolConfig::default() });
-        make_pair(&beside("TEST org"), "TEST asks", &asks);
+        make_pair(&beside(&behind_the_back(), "TEST org"), "TEST asks", &asks);
         let public = pool.public_key(&key("TEST asks")).unwrap();
         let sign = || pool.sign(&key("TEST asks"), ToSign::Message(b"x"), Scheme::EcdsaSha256);
         plan("");
@@ -98,7 +98,7 @@ fn a_key_that_asks_for_the_pin_each_time_gets_it_once_for_each_signature() {
         plan("");
         let member = token("TEST member");
         module.provision(&member, &pin("so-12345"), &pin("4321")).unwrap();
-        let session = beside("TEST member");
+        let session = beside(&behind_the_back(), "TEST member");
         session.login(UserType::User, Some(&"4321".to_owned().into())).unwrap();
         make_pair(&session, "TEST asks", &asks);
         drop(session);
