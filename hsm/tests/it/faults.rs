@@ -221,7 +221,7 @@ fn a_refused_or_locked_pin_is_given_once() {
 #[test]
 fn a_call_that_hangs_is_given_up_and_the_pool_goes_on() {
     with_faults("faults::a_call_that_hangs_is_given_up_and_the_pool_goes_on", || {
-        let deadline = Duration::from_millis(400);
+        let deadline = Duration::from_millis(1500);
         let (pool, public) = one_key(PoolConfig { n_workers: 2, deadline, ..PoolConfig::default() });
         for function in ["C_Sign", "C_SignInit", "C_FindObjectsInit", "C_GetAttributeValue"] {
             let text = format!("{function} 1 hang instead");
