@@ -46,7 +46,7 @@ impl Outside {
         let (uri, host, address) = self.allowed(question.address)?;
         timeout(self.deadline, exchange(&uri, host, address, question))
             .await
-            .map_err(|_| format!("{host} did not answer in {} s", self.deadline.as_secs()))?
+            .map_err(|_elapsed| format!("{host} did not answer in {} s", self.deadline.as_secs()))?
             .map_err(|err| format!("{host}: {err}"))
     }
 

@@ -1,5 +1,7 @@
-//! The services that this appliance offers to others, over plain HTTP: time-stamps; and for a TEST authority its list,
-//! its certificate and answers about what it issued. All of it is signed, none of it is secret.
+//! The trust services that this appliance offers to others, over plain HTTP.
+//!
+//! Time-stamps; and for a TEST authority its list, its certificate and answers about what it issued. All of it is
+//! signed, none of it is secret.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -94,7 +96,6 @@ fn settings(config: &TrustConfig, keys: &Keys, key: &CertifiedKey) -> Result<Set
 }
 
 /// The services, for a listener of their own.
-#[must_use]
 pub fn router(app: App) -> Router {
     tokio::spawn(journal(app.clone()));
     Router::new()
