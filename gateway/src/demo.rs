@@ -61,7 +61,9 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         let meeting = session::prepared(&folder, &appliance, addresses[0]).await?;
         folder.write_addresses(addresses, &meeting)?;
         announce(&folder, addresses)?;
-        serve::until_interrupted().await
+        let served = serve::until_interrupted().await;
+        folder.clear_run_folder();
+        served
     })
 }
 

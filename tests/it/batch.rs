@@ -94,8 +94,10 @@ async fn a_list_is_signed_one_by_one_and_goes_on_where_it_was_stopped() -> anyho
     }
     assert_eq!(fs::read_dir(&elsewhere)?.count(), 0);
 
-    let socket = house.dir().join("data/local.sock");
-    assert_eq!(fs::metadata(&socket)?.permissions().mode() & 0o777, 0o600);
+    let config = fs::read_to_string(house.dir().join("ecabinet.toml"))?;
+    let socket = config.lines().find_map(|line| line.strip_prefix("local = ")).context("socket")?;
+    let socket = Path::new(socket.trim_matches('"'));
+    assert_eq!(fs::metadata(socket)?.permissions().mode() & 0o777, 0o600);
     let mut auditor = house.user("kiemtoan").await?;
     let entries = auditor.get("/api/log/entries?limit=200").await?.expect(200)?.to_string();
     for act in ["batch-authorised", "batch-signature-intended", "batch-signed", "batch-refused"] {

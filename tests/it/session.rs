@@ -210,6 +210,8 @@ fn judge_the_resolution(house: &House, pdf: &Path) -> anyhow::Result<()> {
             (&json!(true), &json!(true)),
             "{verdicts}"
         );
+        let archived = [&verdict["archived"], &verdict["later"]];
+        assert_eq!(archived, [&json!("AdESPassed.OK"); 2], "now, and ten months later: {verdicts}");
     }
     let (code, said) = verify(pdf, Some(&house.dir().join("trust")))?;
     assert_eq!(code, 0, "{said}");

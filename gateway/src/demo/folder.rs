@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -25,9 +26,6 @@ pub(super) const PKI_HOST: &str = "pki.ecabinet.test";
 pub(super) const AUTHORITIES: [&str; 2] = ["root", "signing"];
 /// An identifier under the enterprise number that is reserved for examples (RFC 5612).
 const TIMESTAMP_POLICY: &str = "1.3.6.1.4.1.32473.1.1";
-/// Longest name that the system takes for a socket, in bytes.
-const MAX_SOCKET_PATH_BYTES: usize = 107;
-
 /// The demonstration's folder.
 #[derive(Clone, Debug)]
 pub(super) struct Folder(PathBuf);
@@ -61,6 +59,35 @@ impl Folder {
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
+    }
+
+    /// The appliance's own socket. Not in this folder: it is no file that could be read or copied, and its name must
+    /// be short. Its own folder belongs to this account alone.
+    pub(super) fn socket(&self) -> anyhow::Result<PathBuf> {
+        let folder = self.run_folder();
+        if let Err(err) = fs::DirBuilder::new().mode(0o700).create(&folder)
+            && err.kind() != std::io::ErrorKind::AlreadyExists
+        {
+            return Err(err).with_context(|| format!("making {}", folder.display()));
+        }
+        let (found, own) = (fs::symlink_metadata(&folder)?, fs::metadata(&self.0)?);
+        let is_ours = found.is_dir() && found.uid() == own.uid() && found.mode() & 0o077 == 0;
+        if !is_ours {
+            bail!("{} belongs to somebody else: remove it, or set XDG_RUNTIME_DIR", folder.display());
+        }
+        Ok(folder.join("local.sock"))
+    }
+
+    /// Removes what lies outside of the folder.
+    pub(super) fn clear_run_folder(&self) {
+        // What stays is empty, and is taken over by the next start.
+        drop(fs::remove_dir_all(self.run_folder()));
+    }
+
+    fn run_folder(&self) -> PathBuf {
+        let base = std::env::var_os("XDG_RUNTIME_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
+        let name = cabinet::Digest::of(self.0.as_os_str().as_bytes()).to_string();
+        base.join(format!("ecabinet-{}", name.chars().take(16).collect::<String>()))
     }
 
     pub(super) fn softhsm_config(&self) -> PathBuf {
@@ -176,11 +203,7 @@ impl Folder {
         put(&mut config, "listen", "card", card.to_string().into());
         put(&mut config, "listen", "admin", admin.to_string().into());
         put(&mut config, "listen", "metrics", metrics.to_string().into());
-        let socket = self.path("data/local.sock");
-        // The system takes no longer name for a socket; without one, only `ecabinet sign` is missing.
-        if socket.as_os_str().len() <= MAX_SOCKET_PATH_BYTES {
-            put(&mut config, "listen", "local", path("data/local.sock"));
-        }
+        put(&mut config, "listen", "local", self.socket()?.display().to_string().into());
         put(&mut config, "tls", "certificate", path("tls/server.pem"));
         put(&mut config, "tls", "key", path("tls/server.key"));
         put(&mut config, "tls", "client_anchors", path("tls/ca.pem"));

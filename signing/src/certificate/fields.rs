@@ -74,7 +74,11 @@ impl<'a> Fields<'a> {
 
 impl Certificate {
     /// Whether `issuer` issued this certificate: its name stands there and its key signed.
-    pub(crate) fn is_issued_by(&self, issuer: &Self) -> Result<bool, Invalid> {
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`]: one of them is malformed, or OpenSSL failed.
+    pub fn is_issued_by(&self, issuer: &Self) -> Result<bool, Invalid> {
         if Fields::of(self)?.issuer != Fields::of(issuer)?.subject {
             return Ok(false);
         }

@@ -31,7 +31,7 @@ pub struct Evidence {
     pub now: Timestamp,
 }
 
-/// What it means when no evidence speaks about a certificate at all.
+/// What it means when no evidence of the time that is asked for speaks about a certificate.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Silence {
     /// It may have been revoked: the path is refused.
@@ -232,14 +232,18 @@ impl<'s, 'a> Question<'_, 's, 'a> {
         }
         let find = |list: &Crl| list.find(&self.certificate.issuer, self.certificate.serial);
         let current = newest.unwrap_or(list);
-        if !self.is_fresh(current) {
-            return Ok(Err(NotCovered::NotFresh));
-        }
         let revocation = match newest.and_then(find) {
             Some(Revocation { reason: Some(Reason::RemoveFromCrl), .. }) => None,
             Some(revocation) => Some(revocation),
             None => find(list),
         };
+        // A revocation stays, however old the list is; that there is none says something of the list's time only.
+        if revocation.is_none() && !self.is_fresh(current) {
+            return Ok(Err(NotCovered::NotFresh));
+        }
+        if current.this_update() > self.evidence.now {
+            return Ok(Err(NotCovered::NotFresh));
+        }
         let (this_update, next_update) = (current.this_update(), current.next_update());
         Ok(Ok(Answer { revocation, this_update, next_update }))
     }

@@ -197,7 +197,8 @@ impl<'a> Search<'a> {
         let mut authorities = vec![anchor];
         for (i, facts) in down.iter().copied().enumerate() {
             let status = revocation::status(self, facts, &authorities, evidence, asked)?;
-            let is_silence = matches!(status, RevocationStatus::NotCovered(NotCovered::NoList));
+            let is_silence =
+                matches!(status, RevocationStatus::NotCovered(NotCovered::NoList | NotCovered::NotFresh));
             if is_silence && evidence.silence == Silence::Accepted {
                 found.revocation.push(status);
                 authorities.push(facts);

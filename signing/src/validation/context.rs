@@ -31,8 +31,8 @@ pub struct Context<'a> {
 pub enum RevocationRule {
     /// Evidence must say that it was not revoked.
     Required,
-    /// Evidence that is there must say so; where nothing speaks about a certificate, the report says that it was not
-    /// checked.
+    /// Evidence of that time must say so where there is any, and no evidence, however old, may say otherwise; else the
+    /// report says that it was not checked.
     WhereKnown,
 }
 
