@@ -16,8 +16,12 @@ mod cades;
 mod files;
 #[path = "it/fixtures.rs"]
 mod fixtures;
+#[path = "it/lasting.rs"]
+mod lasting;
 #[path = "it/later.rs"]
 mod later;
+#[path = "it/long_term.rs"]
+mod long_term;
 #[path = "it/ocsp.rs"]
 mod ocsp;
 #[path = "it/pades.rs"]
