@@ -39,12 +39,14 @@ use awaited::Awaited;
 use byte_range::Covered;
 use changes::Policy;
 use digests::{Digests, Place};
-use process::{Process, Refusal, Subject};
-use report::Proven;
+use process::{Kept, Process, Refusal, Subject};
+use report::{Lasting, Proven};
 use timestamps::Proofs;
 
 /// Most signatures that one file may bear.
 const MAX_SIGNATURES: usize = 64;
+/// Most document time-stamps, from the last one back, for which it is looked up what evidence they cover.
+const MAX_ARCHIVES: usize = 8;
 /// How much longer than the file all objects together may be, in bytes (64 MiB): then reading them ends.
 const MAX_OVERLAP_BYTES: usize = 64 << 20;
 
@@ -95,9 +97,12 @@ fn validate(source: Source<'_>, context: &Context<'_>) -> Result<Report, PdfErro
     let process = Process::new(*context, evidence::of(&document, &survey));
     let mut proofs = Proofs::default();
     let mut timestamps = Vec::new();
-    for (candidate, covered) in survey.timestamps() {
+    for (index, (candidate, covered)) in survey.timestamps().into_iter().enumerate() {
         let standing = stand(&document, candidate, covered, &awaited);
-        timestamps.push(timestamps::of_document(covered, standing, &digests, &process, &mut proofs));
+        let revision = document.prefix(covered.end).ok().filter(|_| index < MAX_ARCHIVES);
+        let kept = revision.map_or_else(Kept::default, |old| Kept::of(&evidence::of(&old, &survey)));
+        let proofs = (&mut proofs, kept);
+        timestamps.push(timestamps::of_document(covered, standing, &digests, &process, proofs));
     }
     // In the order in which the revisions were appended.
     timestamps.reverse();
@@ -308,6 +313,7 @@ impl Standing {
         report.time = self.time.or(report.time);
         report.coverage = self.coverage;
         report.changes = self.changes;
+        report.weigh_claim();
         report.weigh_changes();
         report
     }
@@ -347,16 +353,52 @@ fn judge(
         Err(invalid) => return SignatureReport::broken(&invalid),
     };
     let Examined { checked, suite, tokens } = examined;
-    let by_document = proofs.of_what_ends_at(covered.end);
-    let timestamps: Vec<_> =
-        tokens.iter().map(|token| timestamps::of_signature(token, process, by_document)).collect();
-    let stamped = timestamps.iter().filter(|stamp| stamp.indication == Indication::TotalPassed);
-    let earliest = stamped.filter_map(|stamp| stamp.time).chain(by_document).min();
-    let is_allowed = checked.signer.may_sign_documents();
+    let judge = |token: &Token| timestamps::of_signature(token, covered.end, process, proofs);
+    let timestamps: Vec<_> = tokens.iter().map(judge).collect();
+    let passed = |(_, stamp): &(&Token, &TimestampReport)| stamp.indication == Indication::TotalPassed;
+    let stamps: Vec<&Token> = tokens.iter().zip(&timestamps).filter(passed).map(|(token, _)| token).collect();
+    let times = stamps.iter().map(|token| token.info().gen_time);
+    let earliest = times.chain(proofs.of_what_ends_at(covered.end)).min();
     let subject = Subject { signer: &checked.signer, others: &checked.others, suite, usage: Use::Signature };
-    let accepted =
-        if is_allowed { process.accept(subject, earliest) } else { Err(Refusal::of(&Invalid::KeyUsage)) };
-    let is_self_contained = process.is_self_contained();
-    let proven = Proven { earliest, is_archived: by_document.is_some(), is_self_contained };
-    SignatureReport::intact(checked, accepted, proven, timestamps)
+    let accepted = if !checked.signer.may_sign_documents() {
+        Err(Refusal::of(&Invalid::KeyUsage))
+    } else if timestamps.iter().any(TimestampReport::is_out_of_order) {
+        Err(Refusal::out_of_order())
+    } else {
+        process.accept(subject, earliest, proofs)
+    };
+    let lasting = match earliest {
+        Some(at) if accepted.is_ok() => lasting((subject, at, covered.end), &stamps, process, proofs),
+        Some(_) | None => Lasting::Elsewhere,
+    };
+    SignatureReport::intact(checked, accepted, Proven { earliest, lasting }, timestamps)
+}
+
+/// Where the evidence is about a signature that existed at a time, and about one of the time-stamps that prove it.
+fn lasting(
+    (subject, at, end): (Subject<'_>, Timestamp, usize),
+    stamps: &[&Token],
+    process: &Process<'_>,
+    proofs: &Proofs,
+) -> Lasting {
+    let is_told = |token: &Token, kept: &Kept| {
+        let stamped = token.info().gen_time;
+        timestamps::subject(token).is_ok_and(|subject| process.is_covered(subject, stamped, kept))
+    };
+    let is_in = |kept: &Kept| {
+        let mut over = proofs.archives(end).map(|(token, _)| token);
+        let is_stamp_told = if stamps.is_empty() {
+            over.any(|token| is_told(token, kept))
+        } else {
+            stamps.iter().any(|token| is_told(token, kept))
+        };
+        is_stamp_told && process.is_covered(subject, at, kept)
+    };
+    if proofs.archives(end).any(|(_, kept)| is_in(kept)) {
+        Lasting::Archived
+    } else if is_in(process.own()) {
+        Lasting::Kept
+    } else {
+        Lasting::Elsewhere
+    }
 }

@@ -1,6 +1,6 @@
 //! What the formats promise to the outside: foreign judges accept our signatures, attacks are refused.
 //!
-//! Needs `openssl`, `pdfsig` and `qpdf`, and the outside data in `ECABINET_DATA`.
+//! Needs `openssl`, `pdfsig`, `qpdf` and pyHanko (`tests/scripts/pyhanko`), and the outside data in `ECABINET_DATA`.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,8 +16,14 @@ mod cades;
 mod files;
 #[path = "it/fixtures.rs"]
 mod fixtures;
+#[path = "it/judges.rs"]
+mod judges;
+#[path = "it/lasting.rs"]
+mod lasting;
 #[path = "it/later.rs"]
 mod later;
+#[path = "it/long_term.rs"]
+mod long_term;
 #[path = "it/ocsp.rs"]
 mod ocsp;
 #[path = "it/pades.rs"]

@@ -116,18 +116,46 @@ pub(super) fn status<'s, 'a>(
     }
     asked.push(certificate);
     let question = Question { search, certificate, authorities, evidence };
-    let by_lists = question.ask_lists(asked);
+    let mut said = Sayings::default();
+    let by_lists = question.ask_lists(asked, &mut said);
     asked.pop();
-    Ok(by_lists?.or(question.ask_responders()?))
+    by_lists?;
+    question.ask_responders(&mut said)?;
+    Ok(said.together(search.constraints.at))
 }
 
-impl RevocationStatus {
-    /// What two sources say together: a revocation goes before every good answer, a good answer before silence.
-    fn or(self, other: Self) -> Self {
-        match (self, other) {
-            (revoked @ Self::Revoked { .. }, _) | (_, revoked @ Self::Revoked { .. }) => revoked,
-            (good @ Self::Good { .. }, _) | (_, good @ Self::Good { .. }) => good,
-            (Self::NotCovered(one), Self::NotCovered(two)) => Self::NotCovered(one.max(two)),
+/// What all sources say of one certificate, each with the time since when that is known.
+#[derive(Debug, Default)]
+struct Sayings {
+    revoked: Vec<(Timestamp, Revocation)>,
+    good: Vec<(Timestamp, Timestamp)>,
+    why: Option<NotCovered>,
+}
+
+impl Sayings {
+    fn silence(&mut self, why: NotCovered) {
+        self.why = self.why.max(Some(why));
+    }
+
+    /// A revocation goes before every good answer, whatever is older; but a hold ends with a good answer that is
+    /// younger than the hold's evidence and not younger than the time `at` that is asked for. A good answer goes
+    /// before silence.
+    fn together(self, at: Timestamp) -> RevocationStatus {
+        let is_released = |told: Timestamp| self.good.iter().any(|(good, _)| *good > told && *good <= at);
+        let stands = |(told, revocation): &&(Timestamp, Revocation)| {
+            revocation.reason != Some(Reason::CertificateHold) || !is_released(*told)
+        };
+        let since = |(_, revocation): &&(Timestamp, Revocation)| {
+            revocation.invalidity_date.map_or(revocation.at, |date| date.min(revocation.at))
+        };
+        let revoked = self.revoked.iter().filter(stands).min_by_key(since);
+        if let Some((_, Revocation { at, reason, invalidity_date })) = revoked {
+            let (at, reason, invalidity_date) = (*at, *reason, *invalidity_date);
+            return RevocationStatus::Revoked { at, reason, invalidity_date };
+        }
+        match self.good.iter().max() {
+            Some(&(this_update, next_update)) => RevocationStatus::Good { this_update, next_update },
+            None => RevocationStatus::NotCovered(self.why.unwrap_or(NotCovered::NoList)),
         }
     }
 }
@@ -141,8 +169,7 @@ struct Question<'q, 's, 'a> {
 }
 
 impl<'s, 'a> Question<'_, 's, 'a> {
-    fn ask_lists(&self, asked: &mut Vec<&'s Facts<'a>>) -> Result<RevocationStatus, Rule> {
-        let mut why = NotCovered::NoList;
+    fn ask_lists(&self, asked: &mut Vec<&'s Facts<'a>>, said: &mut Sayings) -> Result<(), Rule> {
         let mut covered = Reasons::NONE;
         let mut window: Option<(Timestamp, Timestamp)> = None;
         for list in self.evidence.lists.iter().filter(|list| !list.is_delta()) {
@@ -153,62 +180,59 @@ impl<'s, 'a> Question<'_, 's, 'a> {
             let answer = match self.answer(list, asked)? {
                 Ok(answer) => answer,
                 Err(not_covered) => {
-                    why = why.max(not_covered);
+                    said.silence(not_covered);
                     continue;
                 }
             };
-            if let Some(Revocation { at, reason, invalidity_date }) = answer.revocation {
-                return Ok(RevocationStatus::Revoked { at, reason, invalidity_date });
+            if let Some(revocation) = answer.revocation {
+                said.revoked.push((answer.this_update, revocation));
+                continue;
             }
             covered = covered.or(reasons);
+            if reasons == Reasons::ALL {
+                said.good.push((answer.this_update, answer.next_update));
+            }
             let (this, next) = window.unwrap_or((answer.this_update, answer.next_update));
             window = Some((this.min(answer.this_update), next.min(answer.next_update)));
         }
-        Ok(match window {
-            Some((this_update, next_update)) if covered == Reasons::ALL => {
-                RevocationStatus::Good { this_update, next_update }
-            }
-            Some(_) => RevocationStatus::NotCovered(why.max(NotCovered::SomeReasons)),
-            None => RevocationStatus::NotCovered(why),
-        })
+        match window {
+            Some(window) if covered == Reasons::ALL => said.good.push(window),
+            Some(_) => said.silence(NotCovered::SomeReasons),
+            None => {}
+        }
+        Ok(())
     }
 
     /// What responders say: the issuer itself, or one that it appointed and whose own status need not be asked.
     ///
     /// Source: `docs/sources.md`, entry `rfc6960` (4.2.2.2).
-    fn ask_responders(&self) -> Result<RevocationStatus, Rule> {
-        let mut found = RevocationStatus::NotCovered(NotCovered::NoList);
-        let Some(issuer) = self.authorities.last() else { return Ok(found) };
+    fn ask_responders(&self, said: &mut Sayings) -> Result<(), Rule> {
+        let Some(issuer) = self.authorities.last() else { return Ok(()) };
         let (certificate, issuer) = (self.certificate.certificate, issuer.certificate);
         for basic in &self.evidence.answers {
             self.search.spend()?;
             let Ok(answer) = ocsp::verify_basic(basic, certificate, issuer, None) else { continue };
-            found = found.or(self.judge_answer(&answer, issuer));
+            self.judge_answer(&answer, issuer, said);
         }
-        Ok(found)
+        Ok(())
     }
 
-    fn judge_answer(&self, answer: &ocsp::Answer, issuer: &Certificate) -> RevocationStatus {
+    fn judge_answer(&self, answer: &ocsp::Answer, issuer: &Certificate, said: &mut Sayings) {
         if answer.responder != *issuer && !answer.nocheck {
-            return RevocationStatus::NotCovered(NotCovered::SignerUntrusted);
+            return said.silence(NotCovered::SignerUntrusted);
         }
-        let at = self.search.constraints.at;
         let is_known = answer.this_update.max(answer.produced_at) <= self.evidence.now;
         match answer.status {
-            // A revocation stays, however old the answer is; but for a hold, of which nothing can be known later.
-            ocsp::Status::Revoked { at, reason } if is_known => RevocationStatus::Revoked {
-                at,
-                reason: reason.and_then(|reason| Reason::from_code(reason.code())),
-                invalidity_date: None,
-            },
-            ocsp::Status::Good if is_known && self.covers(answer, at) => {
-                let next_update = answer.open_until();
-                RevocationStatus::Good { this_update: answer.this_update, next_update }
+            // A revocation stays, however old the answer is.
+            ocsp::Status::Revoked { at, reason } if is_known => {
+                let reason = reason.and_then(|reason| Reason::from_code(reason.code()));
+                said.revoked.push((answer.this_update, Revocation { at, reason, invalidity_date: None }));
             }
-            ocsp::Status::Good | ocsp::Status::Revoked { .. } => {
-                RevocationStatus::NotCovered(NotCovered::NotFresh)
+            ocsp::Status::Good if is_known && self.covers(answer, self.search.constraints.at) => {
+                said.good.push((answer.this_update, answer.open_until()));
             }
-            ocsp::Status::Unknown => RevocationStatus::NotCovered(NotCovered::Unknown),
+            ocsp::Status::Good | ocsp::Status::Revoked { .. } => said.silence(NotCovered::NotFresh),
+            ocsp::Status::Unknown => said.silence(NotCovered::Unknown),
         }
     }
 
@@ -237,11 +261,9 @@ impl<'s, 'a> Question<'_, 's, 'a> {
             Some(revocation) => Some(revocation),
             None => find(list),
         };
-        // A revocation stays, however old the list is; that there is none says something of the list's time only.
-        if revocation.is_none() && !self.is_fresh(current) {
-            return Ok(Err(NotCovered::NotFresh));
-        }
-        if current.this_update() > self.evidence.now {
+        // A revocation stays, however old the list is.
+        let is_known = current.this_update() <= self.evidence.now;
+        if !(self.is_fresh(current) || (revocation.is_some() && is_known)) {
             return Ok(Err(NotCovered::NotFresh));
         }
         let (this_update, next_update) = (current.this_update(), current.next_update());

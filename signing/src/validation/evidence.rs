@@ -7,8 +7,10 @@ use crate::pdf::Document;
 use crate::timestamp::Token;
 use crate::{Certificate, cades, cms};
 
-/// Gathers it. What does not parse proves nothing; whether that matters is seen when a signature is judged.
+/// Gathers it from the store of `document` and the signatures that cover nothing behind it. What does not parse proves
+/// nothing; whether that matters is seen when a signature is judged.
 pub(super) fn of(document: &Document<'_>, survey: &Survey) -> Material {
+    let len = document.source().len();
     let store = dss::of(document).unwrap_or_default();
     let parse = |der: &Vec<u8>| Certificate::from_der(der).ok();
     let mut found = Material {
@@ -17,7 +19,8 @@ pub(super) fn of(document: &Document<'_>, survey: &Survey) -> Material {
         ocsps: store.ocsps,
     };
     for (_, covered) in &survey.0 {
-        let Some(der) = covered.as_ref().ok().and_then(|covered| covered.der().ok()) else { continue };
+        let covered = covered.as_ref().ok().filter(|covered| covered.end <= len);
+        let Some(der) = covered.and_then(|covered| covered.der().ok()) else { continue };
         let Ok(parts) = cms::parse(der) else { continue };
         found
             .certificates

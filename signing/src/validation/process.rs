@@ -8,11 +8,13 @@
 //! Source: `docs/sources.md`, entry `en319102` (clauses 5.2.6, 5.2.8, 5.5, 5.6).
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 
-use cabinet::Timestamp;
+use cabinet::{Digest, Timestamp};
 use serde::Serialize;
 
 use super::context::{Context, Material, RevocationRule};
+use super::timestamps::Proofs;
 use crate::algorithm_policy::{NotAccepted, Suite, Use};
 use crate::crl::Crl;
 use crate::path::{self, Constraints, Evidence, Path, PathFailure, RevocationStatus, Rule, Silence};
@@ -39,13 +41,15 @@ pub(super) struct Accepted {
     pub(super) path: Vec<Certificate>,
     /// What is known of the revocation of the path below the anchor.
     pub(super) revocation: Revocation,
+    /// Since when an authority of the path is revoked, if one is: after the time at which it was judged.
+    falls: Option<Timestamp>,
 }
 
 /// What is known of revocation along a path.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Revocation {
-    /// Evidence says that nothing on the path was revoked.
+    /// Evidence says that nothing on the path was revoked at the time at which it was judged.
     NotRevoked,
     /// For some certificate there is no evidence at all.
     NotChecked,
@@ -67,12 +71,32 @@ pub(super) struct Process<'a> {
     evidence: Evidence,
     /// The same, with silence accepted.
     lenient: Evidence,
+    /// What of it the document itself holds.
+    own: Kept,
+}
+
+/// Evidence that is kept somewhere, by the SHA-256 digest of each list and answer.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Kept(BTreeSet<[u8; 32]>);
+
+impl Kept {
+    pub(super) fn of(material: &Material) -> Self {
+        let digest = |der: &[u8]| *Digest::of(der).as_bytes();
+        let lists = material.crls.iter().map(|der| digest(der));
+        let answers = material.ocsps.iter().filter_map(|der| Some(digest(ocsp::basic_of(der).ok()?)));
+        Self(lists.chain(answers).collect())
+    }
+
+    fn holds(&self, der: &[u8]) -> bool {
+        self.0.contains(Digest::of(der).as_bytes())
+    }
 }
 
 impl<'a> Process<'a> {
     /// Reads the evidence of the document and that of the context.
     pub(super) fn new(context: Context<'a>, own: Material) -> Self {
         let handed_in = context.evidence;
+        let own_kept = Kept::of(&own);
         let crls = own.crls.iter().chain(&handed_in.crls);
         let ocsps = own.ocsps.iter().chain(&handed_in.ocsps);
         let lists = crls.filter_map(|der| Crl::from_der(der).ok()).take(MAX_EVIDENCE).collect();
@@ -82,18 +106,22 @@ impl<'a> Process<'a> {
         certificates.extend(handed_in.certificates.iter().cloned());
         let evidence = Evidence { lists, answers, silence: Silence::Refused, now: context.at };
         let lenient = Evidence { silence: Silence::Accepted, ..evidence.clone() };
-        Self { context, certificates, evidence, lenient }
+        Self { context, certificates, evidence, lenient, own: own_kept }
+    }
+
+    /// The time of validation.
+    pub(super) const fn at(&self) -> Timestamp {
+        self.context.at
+    }
+
+    /// What of the evidence the document itself holds.
+    pub(super) const fn own(&self) -> &Kept {
+        &self.own
     }
 
     /// Certificates that anybody may have left out.
     pub(super) fn certificates(&self) -> &[Certificate] {
         &self.certificates
-    }
-
-    /// Whether no evidence was handed in beside the document's own.
-    pub(super) fn is_self_contained(&self) -> bool {
-        let Material { certificates, crls, ocsps } = self.context.evidence;
-        certificates.is_empty() && crls.is_empty() && ocsps.is_empty()
     }
 
     /// Accepts the subject now, or at the time `proven` at which it is known to have existed.
@@ -103,15 +131,23 @@ impl<'a> Process<'a> {
         &self,
         subject: Subject<'_>,
         proven: Option<Timestamp>,
+        proofs: &Proofs,
     ) -> Result<Accepted, Refusal> {
+        if proven.is_some_and(|proven| proven.as_seconds() < subject.signer.not_before().as_seconds()) {
+            let says =
+                "it is proven to be older than its signer's certificate: one of them is forged".to_owned();
+            return Err(Refusal::final_("NOT_YET_VALID", says));
+        }
         let known = OnceCell::new();
-        let others = || -> &Vec<Certificate> {
-            known.get_or_init(|| subject.others.iter().chain(&self.certificates).cloned().collect())
-        };
+        let others = || known.get_or_init(|| self.others(subject));
         let earlier = proven.filter(|proven| *proven < self.context.at);
+        let judge = |at, evidence| {
+            let accepted = self.judge(subject, others(), at, evidence)?;
+            self.outlives_its_authorities(subject, at, accepted, proofs)
+        };
         let mut first = None;
         for at in [Some(self.context.at), earlier].into_iter().flatten() {
-            match self.judge(subject, others(), at, Asked::Strictly) {
+            match judge(at, &self.evidence) {
                 Ok(accepted) => return Ok(accepted),
                 Err(refusal) if !refusal.is_of_time => return Err(refusal),
                 Err(refusal) => first = first.or(Some(refusal)),
@@ -119,7 +155,7 @@ impl<'a> Process<'a> {
         }
         if self.context.revocation == RevocationRule::WhereKnown {
             for at in [Some(self.context.at), earlier].into_iter().flatten() {
-                match self.judge(subject, others(), at, Asked::WhereKnown) {
+                match judge(at, &self.lenient) {
                     Ok(accepted) => return Ok(accepted),
                     // Of what else speaks against it, this says more than that nothing is known.
                     Err(refusal) => {
@@ -133,30 +169,76 @@ impl<'a> Process<'a> {
         }))
     }
 
+    /// Whether the evidence in `kept` alone says that nothing on the subject's path was revoked at `at`.
+    pub(super) fn is_covered(&self, subject: Subject<'_>, at: Timestamp, kept: &Kept) -> bool {
+        let Evidence { lists, answers, silence, now } = &self.evidence;
+        let lists = lists.iter().filter(|list| kept.holds(list.to_der())).cloned().collect();
+        let answers = answers.iter().filter(|basic| kept.holds(basic)).cloned().collect();
+        let evidence = Evidence { lists, answers, silence: *silence, now: *now };
+        let accepted = self.judge(subject, &self.others(subject), at, &evidence);
+        accepted.is_ok_and(|accepted| accepted.revocation == Revocation::NotRevoked)
+    }
+
+    fn others(&self, subject: Subject<'_>) -> Vec<Certificate> {
+        subject.others.iter().chain(&self.certificates).cloned().collect()
+    }
+
+    /// Whoever got hold of an authority's key can sign evidence for any time. So if one on the path was revoked later,
+    /// only evidence counts that a time-stamp proves to be older than that.
+    fn outlives_its_authorities(
+        &self,
+        subject: Subject<'_>,
+        at: Timestamp,
+        accepted: Accepted,
+        proofs: &Proofs,
+    ) -> Result<Accepted, Refusal> {
+        let Some(falls) = accepted.falls else { return Ok(accepted) };
+        let is_covered = proofs.kept_before(falls).any(|kept| self.is_covered(subject, at, kept));
+        if is_covered {
+            return Ok(accepted);
+        }
+        Err(Refusal {
+            sub_indication: "REVOKED_CA_NO_POE",
+            says: format!(
+                "an authority on the path was revoked at {falls}, and nothing proves that the evidence is older"
+            ),
+            is_of_time: true,
+        })
+    }
+
     fn judge(
         &self,
         subject: Subject<'_>,
         others: &[Certificate],
         at: Timestamp,
-        asked: Asked,
+        evidence: &Evidence,
     ) -> Result<Accepted, Refusal> {
         self.accepts(subject.usage, &subject.suite, at)?;
-        let path = self.path(subject, others, at, asked)?;
+        let path = self.path(subject, others, at, evidence)?;
         for pair in path.certificates.windows(2) {
             let [certificate, issuer] = pair else { continue };
             let suite =
                 Suite::of_certificate(certificate, issuer).map_err(|invalid| Refusal::of(&invalid))?;
             self.accepts(Use::Certificate, &suite, at)?;
         }
-        let is_known = !path.revocation.is_empty()
-            && path.revocation.iter().all(|status| matches!(status, RevocationStatus::Good { .. }));
+        // A path that is valid holds no certificate that was revoked by then; what says that it was revoked later
+        // says also that it was not yet.
+        let is_told = |status: &RevocationStatus| !matches!(status, RevocationStatus::NotCovered(_));
+        let is_known = !path.revocation.is_empty() && path.revocation.iter().all(is_told);
         // An anchor that signs itself has nobody above it who could revoke.
         let revocation = if is_known || path.certificates.len() == 1 {
             Revocation::NotRevoked
         } else {
             Revocation::NotChecked
         };
-        Ok(Accepted { path: path.certificates, revocation })
+        let falls = |status: &RevocationStatus| match status {
+            RevocationStatus::Revoked { at, invalidity_date, .. } => {
+                Some(invalidity_date.map_or(*at, |date| date.min(*at)))
+            }
+            RevocationStatus::Good { .. } | RevocationStatus::NotCovered(_) => None,
+        };
+        let falls = path.revocation.iter().skip(1).filter_map(falls).min();
+        Ok(Accepted { path: path.certificates, revocation, falls })
     }
 
     fn path(
@@ -164,7 +246,7 @@ impl<'a> Process<'a> {
         subject: Subject<'_>,
         others: &[Certificate],
         at: Timestamp,
-        asked: Asked,
+        evidence: &Evidence,
     ) -> Result<Path, Refusal> {
         let Some(trust) = self.context.trust else {
             let says = "no trust anchors were given: give the folder of those that you trust".to_owned();
@@ -173,10 +255,6 @@ impl<'a> Process<'a> {
         let purpose = match subject.usage {
             Use::TimeStamp => Purpose::TimeStamping,
             Use::Signature | Use::Certificate => Purpose::Signing,
-        };
-        let evidence = match asked {
-            Asked::Strictly => &self.evidence,
-            Asked::WhereKnown => &self.lenient,
         };
         let constraints = Constraints { purpose, revocation: Some(evidence), ..Constraints::at(at) };
         path::build(subject.signer, others, trust, &constraints).map_err(Refusal::of_path)
@@ -195,13 +273,6 @@ impl<'a> Process<'a> {
     }
 }
 
-/// How strictly revocation is asked.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Asked {
-    Strictly,
-    WhereKnown,
-}
-
 impl Refusal {
     fn final_(sub_indication: &'static str, says: String) -> Self {
         Self { sub_indication, says, is_of_time: false }
@@ -209,6 +280,12 @@ impl Refusal {
 
     pub(super) fn of(invalid: &Invalid) -> Self {
         Self::final_(invalid.sub_indication(), invalid.to_string())
+    }
+
+    /// For a signature whose time-stamps contradict each other.
+    pub(super) fn out_of_order() -> Self {
+        let says = "its time-stamp is younger than it can be".to_owned();
+        Self::final_(super::timestamps::ORDER, says)
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]

@@ -8,6 +8,10 @@ use super::timestamps::TimestampReport;
 use crate::certificate::Certificate;
 use crate::{Invalid, cms};
 
+/// How much later than proven a signer may say that he signed, in seconds (our choice): a day, because a date without
+/// a zone may be off by half of one.
+const MAX_CLAIM_AHEAD_S: i64 = 86_400;
+
 /// The report on one PDF: its signatures in the order they were made.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
@@ -18,12 +22,16 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether there is at least one signature, all are [`Indication::TotalPassed`], and no time-stamp failed.
+    /// Whether there is at least one signature, all are [`Indication::TotalPassed`], and no time-stamp failed or
+    /// contradicts another.
     #[must_use]
     pub fn is_passed(&self) -> bool {
         !self.signatures.is_empty()
             && self.signatures.iter().all(|signature| signature.indication == Indication::TotalPassed)
-            && self.timestamps.iter().all(|stamp| stamp.indication != Indication::TotalFailed)
+            && self
+                .timestamps
+                .iter()
+                .all(|stamp| stamp.indication != Indication::TotalFailed && !stamp.is_out_of_order())
     }
 }
 
@@ -154,26 +162,34 @@ pub enum ChangeKind {
     Structure,
 }
 
-/// When a signature is proven to have existed, and by what.
+/// When a signature is proven to have existed, and what is kept of that.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Proven {
     /// The earliest time that any time-stamp proves.
     pub(super) earliest: Option<Timestamp>,
-    /// Whether a document time-stamp covers it.
-    pub(super) is_archived: bool,
-    /// Whether the document itself holds all evidence that was looked at.
-    pub(super) is_self_contained: bool,
+    /// Where all evidence about the signature and its time-stamp is.
+    pub(super) lasting: Lasting,
+}
+
+/// Where the evidence is without which a signature cannot be judged later.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Lasting {
+    /// Not in the document, or not all of it.
+    Elsewhere,
+    /// In the document.
+    Kept,
+    /// In the document, under an accepted document time-stamp that is also over the signature.
+    Archived,
 }
 
 impl Proven {
     /// Source: `docs/sources.md`, entry `en319142`.
-    fn level(self, revocation: Revocation) -> &'static str {
-        let is_lasting = self.is_self_contained && revocation == Revocation::NotRevoked;
-        match (self.earliest, is_lasting, self.is_archived) {
-            (None, ..) => "B-B",
-            (Some(_), false, _) => "B-T",
-            (Some(_), true, false) => "B-LT",
-            (Some(_), true, true) => "B-LTA",
+    const fn level(self) -> &'static str {
+        match (self.earliest, self.lasting) {
+            (None, _) => "B-B",
+            (Some(_), Lasting::Elsewhere) => "B-T",
+            (Some(_), Lasting::Kept) => "B-LT",
+            (Some(_), Lasting::Archived) => "B-LTA",
         }
     }
 }
@@ -245,7 +261,7 @@ impl SignatureReport {
         match accepted {
             Ok(accepted) => {
                 (report.indication, report.sub_indication) = (Indication::TotalPassed, None);
-                report.level = Some(proofs.level(accepted.revocation));
+                report.level = Some(proofs.level());
                 report.revocation = Some(accepted.revocation);
                 report.path = accepted.path;
             }
@@ -256,6 +272,18 @@ impl SignatureReport {
             }
         }
         report
+    }
+
+    /// The signer's own word for the time counts for nothing, but it must not contradict what is proven.
+    pub(super) fn weigh_claim(&mut self) {
+        let latest = self.proven_time.map(|proven| proven.plus_seconds(MAX_CLAIM_AHEAD_S));
+        let is_contradicted = latest.is_some_and(|latest| self.time.is_some_and(|claimed| claimed > latest));
+        if is_contradicted && self.indication == Indication::TotalPassed {
+            self.indication = Indication::Indeterminate;
+            self.sub_indication = Some("SIG_CONSTRAINTS_FAILURE");
+            "it is proven to be more than a day older than its signer says".clone_into(&mut self.reason);
+            (self.level, self.revocation, self.path) = (None, None, Vec::new());
+        }
     }
 
     /// An unlawful change fails the signature, trusted or not.

@@ -5,12 +5,19 @@ use serde::Serialize;
 
 use super::byte_range::Covered;
 use super::digests::Digests;
-use super::process::{Process, Revocation, Subject};
+use super::process::{Kept, Process, Revocation, Subject};
 use super::report::{self, Coverage, Indication, Integrity};
 use super::{Change, Malformed, Standing};
 use crate::algorithm_policy::{Suite, Use};
-use crate::timestamp::{Token, TokenError};
+use crate::timestamp::{Info, Token, TokenError};
 use crate::{Certificate, Invalid, cms};
+
+/// How exact a time-stamp is that does not say so, in microseconds: its time may be cut to the second.
+const SECOND_MICROS: i64 = 1_000_000;
+/// How far an authority's clock may be ahead of the one that gives the time of validation, in seconds (our choice).
+const CLOCK_SKEW_S: i64 = 300;
+/// Times that contradict each other.
+pub(super) const ORDER: &str = "TIMESTAMP_ORDER_FAILURE";
 
 /// What a time-stamp is over.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -56,34 +63,69 @@ pub struct TimestampReport {
 }
 
 /// What the accepted document time-stamps prove: that everything up to a byte existed at a time.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Proofs(Vec<(usize, Timestamp)>);
+#[derive(Debug, Default)]
+pub(super) struct Proofs(Vec<Proof>);
+
+/// One accepted document time-stamp.
+#[derive(Debug)]
+struct Proof {
+    /// The byte after the last one that is covered.
+    end: usize,
+    token: Token,
+    /// The evidence that is covered.
+    kept: Kept,
+}
 
 impl Proofs {
     /// The earliest time at which a signature that covers the file up to `end`, and its value, are known to have existed.
     pub(super) fn of_what_ends_at(&self, end: usize) -> Option<Timestamp> {
-        self.0.iter().filter(|(covered, _)| *covered > end).map(|(_, at)| *at).min()
+        self.over(end).map(|proof| proof.token.info().gen_time).min()
+    }
+
+    /// The time-stamps over a signature that covers the file up to `end`, and the evidence that they cover too.
+    pub(super) fn archives(&self, end: usize) -> impl Iterator<Item = (&Token, &Kept)> {
+        self.over(end).map(|proof| (&proof.token, &proof.kept))
+    }
+
+    /// The evidence that is proven to be older than `time`.
+    pub(super) fn kept_before(&self, time: Timestamp) -> impl Iterator<Item = &Kept> {
+        self.0.iter().filter(move |proof| proof.token.info().gen_time < time).map(|proof| &proof.kept)
+    }
+
+    fn over(&self, end: usize) -> impl Iterator<Item = &Proof> {
+        self.0.iter().filter(move |proof| proof.end > end)
     }
 }
 
-/// Judges a time-stamp over the value of a signature that existed at `proven`.
+/// Whether one time is later than another, both by clocks that are known to be that exact.
+fn is_later(info: &Info, other: Timestamp) -> bool {
+    info.gen_time.as_micros().saturating_sub(inexactness(info)) > other.as_micros()
+}
+
+fn inexactness(info: &Info) -> i64 {
+    info.accuracy.and_then(|accuracy| i64::try_from(accuracy.as_micros()).ok()).unwrap_or(SECOND_MICROS)
+}
+
+/// Judges a time-stamp over the value of a signature that covers the file up to `end`.
 pub(super) fn of_signature(
     token: &Token,
+    end: usize,
     process: &Process<'_>,
-    proven: Option<Timestamp>,
+    proofs: &Proofs,
 ) -> TimestampReport {
     let mut report = TimestampReport::new(TimestampKind::Signature);
-    report.judge(token, process, proven);
+    report.judge(token, end, process, proofs);
     report
 }
 
-/// Judges a document time-stamp; those after it were judged before. One that is accepted proves something.
+/// Judges a document time-stamp that covers the evidence `kept`; those after it were judged before. One that is
+/// accepted proves something.
 pub(super) fn of_document(
     covered: &Covered,
     standing: Result<Standing, Malformed>,
     digests: &Digests<'_>,
     process: &Process<'_>,
-    proofs: &mut Proofs,
+    (proofs, kept): (&mut Proofs, Kept),
 ) -> TimestampReport {
     let mut report = TimestampReport::new(TimestampKind::Document);
     report.covered_bytes = covered.end;
@@ -97,20 +139,13 @@ pub(super) fn of_document(
     };
     report.coverage = Some(standing.coverage);
     report.changes = standing.changes;
-    let later = proofs.of_what_ends_at(covered.end);
-    report.judge(&token, process, later);
+    report.judge(&token, covered.end, process, proofs);
     let is_changed = report.changes.iter().any(|change| !change.lawful);
     if is_changed {
         report.fail("FORMAT_FAILURE", "changed after the time-stamp in a way that is not allowed");
     }
-    // A time-stamp that covers another one is younger.
-    if report.indication == Indication::TotalPassed
-        && later.is_some_and(|later| token.info().gen_time > later)
-    {
-        report.fail("TIMESTAMP_ORDER_FAILURE", "it is younger than a time-stamp over it");
-    }
     if report.indication == Indication::TotalPassed {
-        proofs.0.push((covered.end, token.info().gen_time));
+        proofs.0.push(Proof { end: covered.end, token, kept });
     }
     report
 }
@@ -123,6 +158,13 @@ fn verify(covered: &Covered, digests: &Digests<'_>, process: &Process<'_>) -> Re
     } else {
         Err(TokenError::OtherImprint)
     }
+}
+
+/// Who signed the token, for [`Process`].
+pub(super) fn subject(token: &Token) -> Result<Subject<'_>, Invalid> {
+    let parts = cms::parse(token.to_der())?;
+    let suite = Suite::of_cms(parts.signature_algorithm(), token.authority(), parts.hash()?)?;
+    Ok(Subject { signer: token.authority(), others: token.others(), suite, usage: Use::TimeStamp })
 }
 
 impl TimestampReport {
@@ -161,26 +203,39 @@ impl TimestampReport {
     }
 
     /// The token verifies; whether its authority is accepted is seen here.
-    fn judge(&mut self, token: &Token, process: &Process<'_>, proven: Option<Timestamp>) {
+    fn judge(&mut self, token: &Token, end: usize, process: &Process<'_>, proofs: &Proofs) {
         self.integrity = Integrity::Intact;
         self.authority = Some(token.authority().common_name());
         self.certificate = Some(token.authority().clone());
         self.time = Some(token.info().gen_time);
-        let suite = cms::parse(token.to_der())
-            .and_then(|parts| Suite::of_cms(parts.signature_algorithm(), token.authority(), parts.hash()?));
-        let suite = match suite {
-            Ok(suite) => suite,
+        let subject = match subject(token) {
+            Ok(subject) => subject,
             Err(invalid) => return self.doubt(invalid.sub_indication(), invalid.to_string()),
         };
-        let subject =
-            Subject { signer: token.authority(), others: token.others(), suite, usage: Use::TimeStamp };
-        match process.accept(subject, proven) {
+        if is_later(token.info(), process.at().plus_seconds(CLOCK_SKEW_S)) {
+            return self
+                .doubt(ORDER, "it is younger than the time of validation: check the clock".to_owned());
+        }
+        // A time-stamp that covers another one is younger.
+        let is_over = |(outer, _): (&Token, &Kept)| {
+            let latest = outer.info().gen_time.as_micros().saturating_add(inexactness(outer.info()));
+            is_later(token.info(), Timestamp::from_micros(latest))
+        };
+        if proofs.archives(end).any(is_over) {
+            return self.doubt(ORDER, "it is younger than a time-stamp over it".to_owned());
+        }
+        match process.accept(subject, proofs.of_what_ends_at(end), proofs) {
             Ok(accepted) => {
                 (self.indication, self.sub_indication) = (Indication::TotalPassed, None);
                 self.revocation = Some(accepted.revocation);
             }
             Err(refusal) => self.doubt(refusal.sub_indication, refusal.says),
         }
+    }
+
+    /// Whether its time contradicts another one.
+    pub(super) fn is_out_of_order(&self) -> bool {
+        self.sub_indication == Some(ORDER)
     }
 
     fn doubt(&mut self, sub_indication: &'static str, says: String) {

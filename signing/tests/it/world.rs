@@ -10,8 +10,8 @@ use openssl::ecdsa::EcdsaSig;
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
-use openssl::rsa::Rsa;
-use openssl::sign::Signer;
+use openssl::rsa::{Padding, Rsa};
+use openssl::sign::{RsaPssSaltlen, Signer};
 use signing::authority::{Authority, Profile, Subject, Validity};
 use signing::pades::{self, Appearance, DocMdp, Field, FieldKind, Fill, Lock, Rect, SignRequest};
 use signing::{Certificate, Hash, SignatureAlgorithm, TrustStore};
@@ -103,6 +103,10 @@ pub(crate) fn sign_raw(key: &PKey<Private>, algorithm: SignatureAlgorithm, messa
         Hash::Sha512 => MessageDigest::sha512(),
     };
     let mut signer = Signer::new(hash, key).unwrap();
+    if algorithm == SignatureAlgorithm::RsaPssSha256 {
+        signer.set_rsa_padding(Padding::PKCS1_PSS).unwrap();
+        signer.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH).unwrap();
+    }
     let value = signer.sign_oneshot_to_vec(message).unwrap();
     let scalar_len = match algorithm {
         SignatureAlgorithm::EcdsaP256Sha256 => 32,
