@@ -23,6 +23,7 @@ use std::path::Path;
 
 use cabinet::Timestamp;
 
+use crate::pdf::parser::Parser;
 use crate::pdf::{Document, Entry, Object, PdfFile, Ref, Source, form};
 use crate::{Invalid, PdfError, TrustStore, cms};
 use awaited::Awaited;
@@ -32,6 +33,8 @@ use digests::{Digests, Place};
 
 /// Most signatures that one file may bear.
 const MAX_SIGNATURES: usize = 64;
+/// How much of a file may be read as part of several objects, beside once the whole of it, in bytes (1 MiB).
+pub(crate) const MAX_OVERLAP_BYTES: usize = 1 << 20;
 
 /// Validates every signature of a PDF at the time `at`; an unsigned one has an empty report.
 ///
@@ -106,7 +109,7 @@ impl Survey {
     pub(crate) fn of(document: &Document<'_>) -> Result<Self, PdfError> {
         let mut found = written(document)?;
         let fields = form::fields(document)?;
-        for field in fields.iter().filter(|field| field.is_signature() && field.value != Object::Null) {
+        for field in fields.iter().filter(|field| field.is_signature() && *field.value != Object::Null) {
             let reference = field.value.as_reference();
             if reference.is_none() || !found.iter().any(|known| known.reference == reference) {
                 found.push(Candidate { reference: None, offset: document.source().len() });
@@ -175,9 +178,17 @@ fn written(document: &Document<'_>) -> Result<Vec<Candidate>, PdfError> {
     offsets.sort_unstable();
     offsets.dedup();
     let mut found: Vec<Candidate> = Vec::new();
+    let mut work_bytes = 0_usize;
+    let limit = document.source().len().saturating_mul(2).saturating_add(MAX_OVERLAP_BYTES);
     for offset in offsets {
+        let read = |parser: &mut Parser<'_>| Ok((parser.head(), parser.at));
+        let (head, end) = document.source().parse(offset, read)?;
+        work_bytes = work_bytes.saturating_add(end.saturating_sub(offset));
+        if work_bytes > limit {
+            return Err(PdfError::at(offset, "objects lie within objects"));
+        }
         // What cannot be read is no valid signature; if it matters elsewhere it is met there.
-        let Ok(head) = document.source().parse(offset, |parser| parser.head()) else { continue };
+        let Ok(head) = head else { continue };
         let dictionary = head.object.as_dictionary();
         if dictionary.is_some_and(|dictionary| dictionary.get("ByteRange").is_some()) {
             found.push(Candidate { reference: Some(head.reference), offset });

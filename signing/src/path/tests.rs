@@ -75,7 +75,7 @@ impl<'a> Wish<'a> {
         builder.set_subject_name(&name(self.name)).unwrap();
         match issuer {
             Some(issuer) => {
-                let issuer = issuer.certificate.x509().unwrap();
+                let issuer = issuer.certificate.x509();
                 builder.set_issuer_name(issuer.subject_name()).unwrap();
             }
             None => builder.set_issuer_name(&name(self.name)).unwrap(),
@@ -149,14 +149,14 @@ fn openssl_accepts(leaf: &Certificate, others: &[Certificate], trust: &TrustStor
     let mut store = X509StoreBuilder::new().unwrap();
     store.set_param(&parameters).unwrap();
     for anchor in trust.anchors() {
-        store.add_cert(anchor.x509().unwrap()).unwrap();
+        store.add_cert(anchor.x509()).unwrap();
     }
     let mut untrusted: Stack<X509> = Stack::new().unwrap();
     for certificate in others {
-        untrusted.push(certificate.x509().unwrap()).unwrap();
+        untrusted.push(certificate.x509()).unwrap();
     }
     let mut context = X509StoreContext::new().unwrap();
-    let leaf = leaf.x509().unwrap();
+    let leaf = leaf.x509();
     context.init(&store.build(), &leaf, &untrusted, |context| context.verify_cert()).unwrap()
 }
 

@@ -11,10 +11,16 @@ use super::{Dictionary, Object, PdfError, Ref, Source, Stream, object, stream};
 
 /// Most revisions that one file may have.
 const MAX_SECTIONS: usize = 512;
+/// Most entries in the cross-reference sections of all revisions together.
+const MAX_ENTRIES: usize = 2_000_000;
 /// Longest chain of references from a value to its object.
 const MAX_HOPS: usize = 8;
-/// Unpacked object streams that are kept, in decoded bytes (8 MiB).
+/// Unpacked object streams that are kept, and the largest one, in decoded bytes (8 MiB).
 const MAX_UNPACKED_BYTES: usize = 8 << 20;
+/// How much is unpacked in all, again and again too, in decoded bytes (256 MiB) …
+const MAX_UNPACKING_BYTES: usize = 256 << 20;
+/// … and so many times the length of the file.
+const MAX_UNPACKING_RATIO: usize = 16;
 
 /// Objects of an object stream, by index.
 type Unpacked = Rc<Vec<(u32, Object)>>;
@@ -37,6 +43,8 @@ struct Known {
     /// By the offsets of the object and of its data's end.
     unpacked: RefCell<HashMap<(usize, usize), Unpacked>>,
     unpacked_bytes: Cell<usize>,
+    /// What was unpacked in all, in decoded bytes.
+    unpacking_bytes: Cell<usize>,
 }
 
 impl<'a> Document<'a> {
@@ -66,11 +74,16 @@ impl<'a> Document<'a> {
             Ok(usize::try_from(parser.unsigned()?).ok())
         })?;
         let mut sections: Vec<Rc<Section>> = Vec::new();
+        let mut n_entries = 0_usize;
         while let Some(offset) = next {
             if sections.len() >= MAX_SECTIONS || sections.iter().any(|section| section.offset == offset) {
                 return Err(PdfError::at(offset, "the cross-reference sections run in a circle"));
             }
             let section = known.section(&source, offset)?;
+            n_entries = n_entries.saturating_add(section.entries.len());
+            if n_entries > MAX_ENTRIES {
+                return Err(PdfError::at(offset, "too many objects"));
+            }
             next = match section.trailer.get("Prev") {
                 None => None,
                 Some(prev) => match prev.as_integer().and_then(|at| usize::try_from(at).ok()) {
@@ -232,7 +245,8 @@ impl<'a> Document<'a> {
         if let Some(known) = self.known.unpacked.borrow().get(&place) {
             return Ok(Rc::clone(known));
         }
-        let data = self.decode(&packed)?;
+        let data = stream::decode_within(&self.source, &packed, MAX_UNPACKED_BYTES)?;
+        self.known.count_unpacking(data.len(), self.source.len())?;
         let unpacked = Rc::new(unpacked(&packed.dictionary, &data)?);
         self.known.keep_unpacked(place, &unpacked, data.len());
         Ok(unpacked)
@@ -251,6 +265,14 @@ impl Known {
         Ok(section)
     }
 
+    /// Refuses a file whose objects lie so that its object streams would be unpacked over and over.
+    fn count_unpacking(&self, len_bytes: usize, file_len_bytes: usize) -> Result<(), PdfError> {
+        let total = self.unpacking_bytes.get().saturating_add(len_bytes);
+        self.unpacking_bytes.set(total);
+        let limit = file_len_bytes.saturating_mul(MAX_UNPACKING_RATIO).saturating_add(MAX_UNPACKING_BYTES);
+        if total > limit { Err(PdfError::at(0, "object streams that unpack to too much")) } else { Ok(()) }
+    }
+
     fn keep_unpacked(&self, place: (usize, usize), unpacked: &Unpacked, len_bytes: usize) {
         let mut kept = self.unpacked.borrow_mut();
         let total = self.unpacked_bytes.get().saturating_add(len_bytes);
@@ -264,6 +286,7 @@ impl Known {
     }
 }
 
+/// The objects of an object stream: each once, in the order of their offsets, as ISO 32000-1, 7.5.7 wants it.
 fn unpacked(dictionary: &Dictionary, data: &[u8]) -> Result<Vec<(u32, Object)>, PdfError> {
     let bad = PdfError::at(0, "an object stream");
     let n_objects = dictionary.get("N").and_then(Object::as_integer).ok_or(bad.clone())?;
@@ -273,13 +296,15 @@ fn unpacked(dictionary: &Dictionary, data: &[u8]) -> Result<Vec<(u32, Object)>, 
         return Err(bad);
     }
     let mut header = Parser::new(data, 0);
+    let mut body = Parser::new(data, first);
     let mut objects = Vec::new();
     for _ in 0..n_objects {
         header.skip_space();
         let own = u32::try_from(header.unsigned()?).ok().ok_or(bad.clone())?;
         header.skip_space();
         let at = usize::try_from(header.unsigned()?).ok().and_then(|at| at.checked_add(first));
-        objects.push((own, Parser::new(data, at.ok_or(bad.clone())?).object()?));
+        body.at = at.filter(|at| *at >= body.at).ok_or(bad.clone())?;
+        objects.push((own, body.object()?));
     }
     Ok(objects)
 }
