@@ -64,6 +64,10 @@ impl Certificate {
     pub fn from_der(der: &[u8]) -> Result<Self, NotACertificate> {
         let parsed = x509_cert::Certificate::from_der(der).map_err(|e| NotACertificate(e.to_string()))?;
         let x509 = X509::from_der(der).map_err(|e| NotACertificate(e.to_string()))?;
+        // Nothing protects what lies outside of what is signed: it has one form.
+        if x509.to_der().map_err(|e| NotACertificate(e.to_string()))? != der {
+            return Err(NotACertificate("not in its one encoding".to_owned()));
+        }
         Ok(Self(Arc::new(Inner { der: der.to_vec(), parsed, x509, key: OnceLock::new() })))
     }
 
@@ -318,5 +322,16 @@ mod tests {
             sneaky[at + 1..at + 3].copy_from_slice(&[0x80, 0x00]);
             assert!(Certificate::from_der(&sneaky).is_err(), "at {at}");
         }
+    }
+
+    /// Else the same certificate has several fingerprints, and one that was read from PEM is another.
+    #[test]
+    fn unused_bits_of_the_signature_are_not_free() {
+        let root = Authority::create_root("TEST root", NOW).unwrap();
+        let mut sneaky = root.certificate().to_der().to_vec();
+        let value = sneaky.windows(2).rposition(|pair| pair == [0, 0x30]).unwrap();
+        sneaky[value] = 4;
+        *sneaky.last_mut().unwrap() |= 0x0f;
+        assert!(Certificate::from_der(&sneaky).is_err());
     }
 }
