@@ -313,6 +313,12 @@ fn weak_algorithms_and_unknown_critical_extensions_are_refused() {
     let short = Wish { key: testing::rsa_key(1024), ..Wish::leaf("short") }.by(Some(&sub));
     let refused = judge(&short, &others, &trust(&[&root]));
     assert_eq!(refused, Err(Rule::Algorithm("RSA of 1024 bits".to_owned())));
+    let exponent = BigNum::from_dec_str("340282366920938463463374607431768211507").unwrap();
+    let slow = openssl::rsa::Rsa::generate_with_e(2048, &exponent).unwrap();
+    let slow = Wish { key: PKey::from_rsa(slow).unwrap(), ..Wish::leaf("slow") }.by(Some(&sub));
+    // OpenSSL would take it, and the time.
+    let refused = build(&slow.certificate, &others, &trust(&[&root]), &Constraints::at(NOW)).unwrap_err();
+    assert_eq!(refused.rule, Rule::Algorithm("RSA with an exponent of 129 bits".to_owned()));
     for (is_critical, is_accepted) in [(true, false), (false, true)] {
         let extra = vec![extension("1.2.3.4", is_critical, &[5, 0])];
         let odd = Wish { extra, ..Wish::leaf("odd") }.by(Some(&sub));
