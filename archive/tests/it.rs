@@ -1,6 +1,15 @@
 //! Blobs that were cut, changed and put together anew: an error each time, never wrong plaintext.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where it stopped")]
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should say where it stopped"
+)]
+
+#[path = "../../fuzz/src/replay.rs"]
+mod replay;
+#[path = "../../fuzz/src/sealed.rs"]
+mod sealed;
 
 use std::cell::RefCell;
 use std::io::{self, Read};
@@ -234,4 +243,9 @@ proptest! {
         let range = u64::try_from(start).unwrap()..u64::try_from(end).unwrap();
         prop_assert_eq!(&*opener(&blob).unwrap().read_range(&blob, range).unwrap(), &plaintext[start..end]);
     }
+}
+
+#[test]
+fn no_sealed_input_of_the_corpus_breaks_a_promise() {
+    replay::replay("sealed", sealed::run);
 }

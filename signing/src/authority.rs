@@ -243,10 +243,10 @@ impl Authority {
         let certificate = self.issue(&order, &key)?;
         let mut others = Stack::new()?;
         for above in self.chain() {
-            others.push(above.x509()?)?;
+            others.push(above.x509())?;
         }
         let mut builder = Pkcs12::builder();
-        builder.name(&subject.common_name).pkey(&key).cert(&*certificate.x509()?).ca(others);
+        builder.name(&subject.common_name).pkey(&key).cert(&certificate.x509()).ca(others);
         let p12 = builder.build2(password)?.to_der()?;
         Ok((certificate, Zeroizing::new(p12)))
     }

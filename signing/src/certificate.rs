@@ -25,8 +25,9 @@ pub struct Certificate(Arc<Inner>);
 struct Inner {
     der: Vec<u8>,
     parsed: x509_cert::Certificate,
-    /// OpenSSL's form and the key, each made at its first use: signatures are checked many times a second.
-    x509: OnceLock<X509>,
+    /// OpenSSL's form.
+    x509: X509,
+    /// Made at its first use: signatures are checked many times a second.
     key: OnceLock<PKey<Public>>,
 }
 
@@ -54,15 +55,20 @@ pub enum KeyKind {
 pub struct NotACertificate(String);
 
 impl Certificate {
-    /// Parses one DER certificate; nothing may follow it.
+    /// Parses one DER certificate; nothing may follow it. Two readers must take it, `x509-cert` and OpenSSL, because
+    /// both speak of it later.
     ///
     /// # Errors
     ///
     /// [`NotACertificate`]: ask for the file again.
     pub fn from_der(der: &[u8]) -> Result<Self, NotACertificate> {
         let parsed = x509_cert::Certificate::from_der(der).map_err(|e| NotACertificate(e.to_string()))?;
-        let (x509, key) = (OnceLock::new(), OnceLock::new());
-        Ok(Self(Arc::new(Inner { der: der.to_vec(), parsed, x509, key })))
+        let x509 = X509::from_der(der).map_err(|e| NotACertificate(e.to_string()))?;
+        // Nothing protects what lies outside of what is signed: it has one form.
+        if x509.to_der().map_err(|e| NotACertificate(e.to_string()))? != der {
+            return Err(NotACertificate("not in its one encoding".to_owned()));
+        }
+        Ok(Self(Arc::new(Inner { der: der.to_vec(), parsed, x509, key: OnceLock::new() })))
     }
 
     /// Parses the one certificate in a PEM text.
@@ -213,16 +219,13 @@ impl Certificate {
         if let Some(key) = self.0.key.get() {
             return Ok(key.clone());
         }
-        let key = self.x509()?.public_key()?;
+        let key = self.x509().public_key()?;
         Ok(self.0.key.get_or_init(|| key).clone())
     }
 
-    pub(crate) fn x509(&self) -> Result<X509, ErrorStack> {
-        if let Some(x509) = self.0.x509.get() {
-            return Ok(x509.clone());
-        }
-        let x509 = X509::from_der(&self.0.der)?;
-        Ok(self.0.x509.get_or_init(|| x509).clone())
+    /// OpenSSL's form.
+    pub(crate) fn x509(&self) -> X509 {
+        self.0.x509.clone()
     }
 
     /// The subject key identifier, if the certificate has one.
@@ -299,4 +302,36 @@ fn common_name(name: &x509_cert::name::Name) -> String {
 fn timestamp(time: x509_cert::time::Time) -> Timestamp {
     let seconds = i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
     Timestamp::from_micros(0).plus_seconds(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authority::Authority;
+    use crate::testing::NOW;
+
+    /// `x509-cert` takes an object identifier with a leading zero group, OpenSSL does not: nobody may see two
+    /// certificates in one.
+    #[test]
+    fn what_only_one_of_two_readers_takes_is_no_certificate() {
+        const ECDSA: &[u8] = b"\x2a\x86\x48\xce\x3d\x04\x03\x02";
+        let root = Authority::create_root("TEST root", NOW).unwrap();
+        let der = root.certificate().to_der();
+        for at in (0..der.len()).filter(|at| der[*at..].starts_with(ECDSA)) {
+            let mut sneaky = der.to_vec();
+            sneaky[at + 1..at + 3].copy_from_slice(&[0x80, 0x00]);
+            assert!(Certificate::from_der(&sneaky).is_err(), "at {at}");
+        }
+    }
+
+    /// Else the same certificate has several fingerprints, and one that was read from PEM is another.
+    #[test]
+    fn unused_bits_of_the_signature_are_not_free() {
+        let root = Authority::create_root("TEST root", NOW).unwrap();
+        let mut sneaky = root.certificate().to_der().to_vec();
+        let value = sneaky.windows(2).rposition(|pair| pair == [0, 0x30]).unwrap();
+        sneaky[value] = 4;
+        *sneaky.last_mut().unwrap() |= 0x0f;
+        assert!(Certificate::from_der(&sneaky).is_err());
+    }
 }

@@ -32,6 +32,7 @@ use std::path::Path;
 use cabinet::Timestamp;
 
 use crate::algorithm_policy::{Suite, Use};
+use crate::pdf::parser::Parser;
 use crate::pdf::{Document, Entry, Object, PdfFile, Ref, Source, form};
 use crate::timestamp::Token;
 use crate::{Invalid, PdfError, TrustStore, cades, cms};
@@ -47,8 +48,8 @@ use timestamps::Proofs;
 const MAX_SIGNATURES: usize = 64;
 /// Most document time-stamps, from the last one back, for which it is looked up what evidence they cover.
 const MAX_ARCHIVES: usize = 8;
-/// How much longer than the file all objects together may be, in bytes (64 MiB): then reading them ends.
-const MAX_OVERLAP_BYTES: usize = 64 << 20;
+/// How much of a file may be read as part of several objects, beside once the whole of it, in bytes (1 MiB).
+pub(crate) const MAX_OVERLAP_BYTES: usize = 1 << 20;
 
 /// Validates every signature of a PDF at the time `at`; an unsigned one has an empty report.
 ///
@@ -155,7 +156,7 @@ impl Survey {
     pub(crate) fn of(document: &Document<'_>) -> Result<Self, PdfError> {
         let mut found = written(document)?;
         let fields = form::fields(document)?;
-        for field in fields.iter().filter(|field| field.is_signature() && field.value != Object::Null) {
+        for field in fields.iter().filter(|field| field.is_signature() && *field.value != Object::Null) {
             let reference = field.value.as_reference();
             if reference.is_none() || !found.iter().any(|known| known.reference == reference) {
                 found.push(Candidate { reference: None, offset: document.source().len() });
@@ -235,17 +236,13 @@ fn written(document: &Document<'_>) -> Result<Vec<Candidate>, PdfError> {
     offsets.sort_unstable();
     offsets.dedup();
     let mut found: Vec<Candidate> = Vec::new();
-    let mut read_bytes = 0_usize;
+    let mut work_bytes = 0_usize;
+    let limit = document.source().len().saturating_mul(2).saturating_add(MAX_OVERLAP_BYTES);
     for offset in offsets {
-        let head = document.source().parse(offset, |parser| parser.head());
-        let read_to = match &head {
-            Ok(head) => head.end,
-            Err(PdfError::Damaged { offset, .. }) => *offset,
-            Err(PdfError::TooLarge | PdfError::Encrypted | PdfError::Disk(_)) => offset,
-        };
-        // Objects of an honest file do not lie in each other, so all of them together are no longer than it.
-        read_bytes = read_bytes.saturating_add(read_to.saturating_sub(offset));
-        if read_bytes.saturating_sub(MAX_OVERLAP_BYTES) > document.source().len() {
+        let read = |parser: &mut Parser<'_>| Ok((parser.head(), parser.at));
+        let (head, end) = document.source().parse(offset, read)?;
+        work_bytes = work_bytes.saturating_add(end.saturating_sub(offset));
+        if work_bytes > limit {
             return Err(PdfError::at(offset, "objects that lie in each other"));
         }
         // What cannot be read is no valid signature; if it matters elsewhere it is met there.

@@ -12,6 +12,8 @@
 mod attacks;
 #[path = "it/cades.rs"]
 mod cades;
+#[path = "it/corpus.rs"]
+mod corpus;
 #[path = "it/files.rs"]
 mod files;
 #[path = "it/fixtures.rs"]

@@ -32,7 +32,7 @@ pub(super) fn write(
     let algorithm = SignatureAlgorithm::EcdsaP256Sha256.identifier();
     let number = tlv::write(tlv::INTEGER, &[&number_octets(now.as_seconds())]);
     let mut extensions = extension::write(CRL_NUMBER, &number);
-    if let Some(key_id) = issuer.x509()?.subject_key_id() {
+    if let Some(key_id) = issuer.x509().subject_key_id() {
         let authority_key = tlv::write(tlv::SEQUENCE, &[&tlv::write(0x80, &[key_id.as_slice()])]);
         extensions = [extension::write(AUTHORITY_KEY, &authority_key), extensions].concat();
     }

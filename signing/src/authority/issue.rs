@@ -78,7 +78,7 @@ pub(super) fn issue<K: HasPublic>(
     }
     name.append_entry_by_nid(Nid::COMMONNAME, &order.subject.common_name)?;
     let name = name.build();
-    let issuer = issuer.map(Certificate::x509).transpose()?;
+    let issuer = issuer.map(Certificate::x509);
     let mut builder = X509::builder()?;
     builder.set_version(2)?;
     builder.set_serial_number(&*serial(order.serial)?)?;

@@ -8,8 +8,8 @@ use super::{PadesError, Rect};
 use crate::pdf::update::Update;
 use crate::pdf::{Dictionary, Document, Object, Ref, Stream, pages, stream};
 
-/// Largest image, in pixels a side.
-const MAX_IMAGE_SIDE: u32 = 4096;
+/// Largest image, in pixels: a square of 2048 a side.
+const MAX_IMAGE_PIXELS: u64 = 4 << 20;
 /// Most objects that one imported page may bring.
 const MAX_IMPORTED: usize = 2_000;
 
@@ -29,14 +29,14 @@ impl Appearance {
     ///
     /// # Errors
     ///
-    /// [`PadesError::Appearance`]: not such a PNG, or larger than 4096 pixels a side.
+    /// [`PadesError::Appearance`]: not such a PNG, or of more than four million pixels.
     pub fn image_png(png: &[u8]) -> Result<Self, PadesError> {
         let bad = PadesError::Appearance("the PNG cannot be read");
         let mut decoder = png::Decoder::new(std::io::Cursor::new(png));
         decoder.set_transformations(png::Transformations::EXPAND | png::Transformations::STRIP_16);
         let mut reader = decoder.read_info().ok().ok_or(bad.clone())?;
         let (width, height) = (reader.info().width, reader.info().height);
-        if width > MAX_IMAGE_SIDE || height > MAX_IMAGE_SIDE {
+        if u64::from(width).saturating_mul(u64::from(height)) > MAX_IMAGE_PIXELS {
             return Err(PadesError::Appearance("the image is too large"));
         }
         let mut pixels = vec![0; reader.output_buffer_size().ok_or(bad.clone())?];

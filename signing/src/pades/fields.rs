@@ -59,7 +59,7 @@ pub fn empty_signature_field(pdf: &[u8]) -> Result<Option<String>, PadesError> {
     let fields = form::fields(&document)?;
     Ok(fields
         .into_iter()
-        .find(|field| field.is_signature() && field.value == Object::Null)
+        .find(|field| field.is_signature() && *field.value == Object::Null)
         .map(|field| field.name))
 }
 
@@ -88,7 +88,7 @@ pub fn add_fields_file(pdf: &Path, place: &Path, fields: &[Field]) -> Result<New
 fn fields_update(document: &Document<'_>, fields: &[Field]) -> Result<Written, PadesError> {
     let mut known: Vec<String> = Vec::new();
     for field in form::fields(document)? {
-        if field.is_signature() && field.value != Object::Null {
+        if field.is_signature() && *field.value != Object::Null {
             return Err(PadesError::AlreadySigned);
         }
         known.push(field.name);

@@ -151,7 +151,7 @@ impl<'a> Draft<'a> {
     fn plan(document: &Document<'_>, request: &'a SignRequest) -> Result<(Plan, Self), PadesError> {
         require_whole(document)?;
         let fields = form::fields(document)?;
-        let is_signed = fields.iter().any(|field| field.is_signature() && field.value != Object::Null);
+        let is_signed = fields.iter().any(|field| field.is_signature() && *field.value != Object::Null);
         if is_signed && request.certify.is_some() {
             return Err(PadesError::AlreadySigned);
         }

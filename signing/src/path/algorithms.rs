@@ -23,6 +23,8 @@ const ED448: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.113");
 const MIN_RSA_BITS: u32 = 2048;
 /// Longest RSA modulus in a path, in bits: longer ones only cost time.
 const MAX_RSA_BITS: u32 = 8192;
+/// Longest public exponent of RSA in a path, in bits: one as long as the modulus makes a check a hundred times slower.
+const MAX_RSA_EXPONENT_BITS: i32 = 33;
 
 /// Which algorithms a path may use besides the ones that are always accepted (SHA-2 with RSA from 2048 bits, with
 /// ECDSA on P-256, P-384, P-521; Ed25519, Ed448).
@@ -114,7 +116,11 @@ pub(crate) fn key(certificate: &Certificate) -> Result<PKey<Public>, Rule> {
         Id::RSA | Id::RSA_PSS if !(MIN_RSA_BITS..=MAX_RSA_BITS).contains(&key.bits()) => {
             refused(format!("RSA of {} bits", key.bits()))
         }
-        Id::RSA | Id::RSA_PSS | Id::ED25519 | Id::ED448 => Ok(key),
+        Id::RSA | Id::RSA_PSS => match key.rsa()?.e().num_bits() {
+            ..=MAX_RSA_EXPONENT_BITS => Ok(key),
+            n_bits => refused(format!("RSA with an exponent of {n_bits} bits")),
+        },
+        Id::ED25519 | Id::ED448 => Ok(key),
         Id::EC => match key.ec_key()?.group().curve_name() {
             Some(Nid::X9_62_PRIME256V1 | Nid::SECP384R1 | Nid::SECP521R1) => Ok(key),
             Some(_) | None => refused("an elliptic curve other than P-256, P-384, P-521".to_owned()),

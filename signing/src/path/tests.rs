@@ -78,7 +78,7 @@ impl<'a> Wish<'a> {
         builder.set_subject_name(&name(self.name)).unwrap();
         match issuer {
             Some(issuer) => {
-                let issuer = issuer.certificate.x509().unwrap();
+                let issuer = issuer.certificate.x509();
                 builder.set_issuer_name(issuer.subject_name()).unwrap();
             }
             None => builder.set_issuer_name(&name(self.name)).unwrap(),
@@ -152,14 +152,14 @@ fn openssl_accepts(leaf: &Certificate, others: &[Certificate], trust: &TrustStor
     let mut store = X509StoreBuilder::new().unwrap();
     store.set_param(&parameters).unwrap();
     for anchor in trust.anchors() {
-        store.add_cert(anchor.x509().unwrap()).unwrap();
+        store.add_cert(anchor.x509()).unwrap();
     }
     let mut untrusted: Stack<X509> = Stack::new().unwrap();
     for certificate in others {
-        untrusted.push(certificate.x509().unwrap()).unwrap();
+        untrusted.push(certificate.x509()).unwrap();
     }
     let mut context = X509StoreContext::new().unwrap();
-    let leaf = leaf.x509().unwrap();
+    let leaf = leaf.x509();
     context.init(&store.build(), &leaf, &untrusted, |context| context.verify_cert()).unwrap()
 }
 
@@ -353,6 +353,12 @@ fn weak_algorithms_and_unknown_critical_extensions_are_refused() {
     let short = Wish { key: testing::rsa_key(1024), ..Wish::leaf("short") }.by(Some(&sub));
     let refused = judge(&short, &others, &trust(&[&root]));
     assert_eq!(refused, Err(Rule::Algorithm("RSA of 1024 bits".to_owned())));
+    let exponent = BigNum::from_dec_str("340282366920938463463374607431768211507").unwrap();
+    let slow = openssl::rsa::Rsa::generate_with_e(2048, &exponent).unwrap();
+    let slow = Wish { key: PKey::from_rsa(slow).unwrap(), ..Wish::leaf("slow") }.by(Some(&sub));
+    // OpenSSL would take it, and the time.
+    let refused = build(&slow.certificate, &others, &trust(&[&root]), &Constraints::at(NOW)).unwrap_err();
+    assert_eq!(refused.rule, Rule::Algorithm("RSA with an exponent of 129 bits".to_owned()));
     for (is_critical, is_accepted) in [(true, false), (false, true)] {
         let extra = vec![extension("1.2.3.4", is_critical, &[5, 0])];
         let odd = Wish { extra, ..Wish::leaf("odd") }.by(Some(&sub));

@@ -11,10 +11,16 @@ use super::{Dictionary, Object, PdfError, Ref, Source, Stream, object, stream};
 
 /// Most revisions that one file may have.
 const MAX_SECTIONS: usize = 512;
+/// Most entries in the cross-reference sections of all revisions together.
+const MAX_ENTRIES: usize = 2_000_000;
 /// Longest chain of references from a value to its object.
 const MAX_HOPS: usize = 8;
-/// Unpacked object streams that are kept, in decoded bytes (8 MiB).
+/// Unpacked object streams that are kept, and the largest one, in decoded bytes (8 MiB).
 const MAX_UNPACKED_BYTES: usize = 8 << 20;
+/// How much is unpacked in all, again and again too, in decoded bytes (256 MiB) …
+const MAX_UNPACKING_BYTES: usize = 256 << 20;
+/// … and so many times the length of the file.
+const MAX_UNPACKING_RATIO: usize = 16;
 
 /// A decoded object stream: the numbers of its objects and where in its data they begin.
 #[derive(Debug)]
@@ -41,6 +47,8 @@ struct Known {
     /// By the offsets of the object and of its data's end.
     unpacked: RefCell<HashMap<(usize, usize), Rc<Unpacked>>>,
     unpacked_bytes: Cell<usize>,
+    /// What was unpacked in all, in decoded bytes.
+    unpacking_bytes: Cell<usize>,
 }
 
 impl<'a> Document<'a> {
@@ -70,11 +78,16 @@ impl<'a> Document<'a> {
             Ok(usize::try_from(parser.unsigned()?).ok())
         })?;
         let mut sections: Vec<Rc<Section>> = Vec::new();
+        let mut n_entries = 0_usize;
         while let Some(offset) = next {
             if sections.len() >= MAX_SECTIONS || sections.iter().any(|section| section.offset == offset) {
                 return Err(PdfError::at(offset, "the cross-reference sections run in a circle"));
             }
             let section = known.section(&source, offset)?;
+            n_entries = n_entries.saturating_add(section.entries.len());
+            if n_entries > MAX_ENTRIES {
+                return Err(PdfError::at(offset, "too many objects"));
+            }
             next = match section.trailer.get("Prev") {
                 None => None,
                 Some(prev) => match prev.as_integer().and_then(|at| usize::try_from(at).ok()) {
@@ -238,7 +251,9 @@ impl<'a> Document<'a> {
         if let Some(known) = self.known.unpacked.borrow().get(&place) {
             return Ok(Rc::clone(known));
         }
-        let unpacked = Rc::new(Unpacked::new(&packed.dictionary, self.decode(&packed)?)?);
+        let data = stream::decode_within(&self.source, &packed, MAX_UNPACKED_BYTES)?;
+        self.known.count_unpacking(data.len(), self.source.len())?;
+        let unpacked = Rc::new(Unpacked::new(&packed.dictionary, data)?);
         self.known.keep_unpacked(place, &unpacked);
         Ok(unpacked)
     }
@@ -254,6 +269,14 @@ impl Known {
         let section = Rc::new(xref::read(source, offset)?);
         self.sections.borrow_mut().insert(offset, Rc::clone(&section));
         Ok(section)
+    }
+
+    /// Refuses a file whose objects lie so that its object streams would be unpacked over and over.
+    fn count_unpacking(&self, len_bytes: usize, file_len_bytes: usize) -> Result<(), PdfError> {
+        let total = self.unpacking_bytes.get().saturating_add(len_bytes);
+        self.unpacking_bytes.set(total);
+        let limit = file_len_bytes.saturating_mul(MAX_UNPACKING_RATIO).saturating_add(MAX_UNPACKING_BYTES);
+        if total > limit { Err(PdfError::at(0, "object streams that unpack to too much")) } else { Ok(()) }
     }
 
     fn keep_unpacked(&self, place: (usize, usize), unpacked: &Rc<Unpacked>) {
@@ -280,13 +303,16 @@ impl Unpacked {
             return Err(bad);
         }
         let mut header = Parser::new(&data, 0);
-        let mut index = Vec::new();
+        let mut index: Vec<(u32, usize)> = Vec::new();
         for _ in 0..n_objects {
             header.skip_space();
             let own = u32::try_from(header.unsigned()?).ok().ok_or(bad.clone())?;
             header.skip_space();
             let at = usize::try_from(header.unsigned()?).ok().and_then(|at| at.checked_add(first));
-            index.push((own, at.ok_or(bad.clone())?));
+            // In the order of their offsets, as ISO 32000-1, 7.5.7 wants it: no object lies in another.
+            let before = index.last().map(|(_, before)| *before);
+            let at = at.filter(|at| before.is_none_or(|before| before < *at)).ok_or(bad.clone())?;
+            index.push((own, at));
         }
         Ok(Self { data, index })
     }

@@ -1,6 +1,7 @@
 //! The interactive form: its terminal fields with their names and widgets.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use super::{Dictionary, Document, Object, PdfError, Ref};
 
@@ -19,7 +20,7 @@ pub(crate) struct Field {
     pub(crate) kind: Vec<u8>,
     pub(crate) dictionary: Dictionary,
     /// `V` as written, perhaps inherited; null if there is none.
-    pub(crate) value: Object,
+    pub(crate) value: Rc<Object>,
     /// The field itself if it is its own widget, else its kids.
     pub(crate) widgets: Vec<(Ref, Dictionary)>,
 }
@@ -30,7 +31,7 @@ impl Field {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.value == Object::Null || self.value == Object::String(Vec::new())
+        *self.value == Object::Null || *self.value == Object::String(Vec::new())
     }
 }
 
@@ -57,12 +58,12 @@ pub(crate) fn fields(document: &Document<'_>) -> Result<Vec<Field>, PdfError> {
 #[derive(Clone, Debug)]
 struct Inherited {
     kind: Vec<u8>,
-    value: Object,
+    value: Rc<Object>,
 }
 
 impl Default for Inherited {
     fn default() -> Self {
-        Self { kind: Vec::new(), value: Object::Null }
+        Self { kind: Vec::new(), value: Rc::new(Object::Null) }
     }
 }
 
@@ -97,7 +98,8 @@ impl Walk<'_> {
             .value(&dictionary, "FT")?
             .as_name()
             .map_or_else(|| inherited.kind.clone(), <[u8]>::to_vec);
-        let value = dictionary.get("V").unwrap_or(&inherited.value).clone();
+        let own = dictionary.get("V").map(|value| Rc::new(value.clone()));
+        let value = own.unwrap_or_else(|| Rc::clone(&inherited.value));
         let kids = self.document.value(&dictionary, "Kids")?;
         let mut widgets = Vec::new();
         let mut has_fields_below = false;
@@ -106,9 +108,12 @@ impl Walk<'_> {
             let Object::Dictionary(below) = self.document.get(kid_reference)? else { return Err(bad) };
             if below.get("T").is_some() {
                 has_fields_below = true;
-                let inherited = Inherited { kind: kind.clone(), value: value.clone() };
+                let inherited = Inherited { kind: kind.clone(), value: Rc::clone(&value) };
                 self.node(kid, &name, &inherited, depth.saturating_add(1))?;
             } else {
+                if !self.seen.insert(kid_reference) {
+                    return Err(bad);
+                }
                 widgets.push((kid_reference, below));
             }
         }

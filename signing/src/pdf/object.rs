@@ -1,5 +1,6 @@
 //! The eight kinds of PDF object, with numbers kept as they were written.
 
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::{PdfError, Source, hexadecimal};
@@ -50,7 +51,10 @@ pub(crate) enum Data {
 
 impl PartialEq for Dictionary {
     fn eq(&self, other: &Self) -> bool {
-        self.0.len() == other.0.len() && self.0.iter().all(|(key, value)| other.get_bytes(key) == Some(value))
+        // A map of one side, so that a dictionary of very many keys costs no more than its length.
+        let opposite: HashMap<&[u8], &Object> = other.iter().collect();
+        self.0.len() == other.0.len()
+            && self.iter().all(|(key, value)| opposite.get(key).is_some_and(|other| *other == value))
     }
 }
 
@@ -92,13 +96,10 @@ impl Dictionary {
         self.0.retain(|(known, _)| known != key.as_bytes());
     }
 
-    /// Adds a key that was read; `false` if it is there already.
-    pub(crate) fn insert_new(&mut self, key: Vec<u8>, value: Object) -> bool {
-        let is_new = self.get_bytes(&key).is_none();
-        if is_new {
-            self.0.push((key, value));
-        }
-        is_new
+    /// The dictionary of these entries; `None` if a key occurs twice.
+    pub(crate) fn read(entries: Vec<(Vec<u8>, Object)>) -> Option<Self> {
+        let keys: HashSet<&[u8]> = entries.iter().map(|(key, _)| key.as_slice()).collect();
+        (keys.len() == entries.len()).then_some(Self(entries))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &Object)> {
@@ -113,9 +114,9 @@ impl Dictionary {
 
     /// The keys whose values differ between `self` and `other`, in either direction.
     pub(crate) fn differing_keys<'a>(&'a self, other: &'a Self) -> Vec<&'a [u8]> {
-        let changed =
-            self.iter().filter(|(key, value)| other.get_bytes(key) != Some(value)).map(|(key, _)| key);
-        let added = other.iter().map(|(key, _)| key).filter(|key| self.get_bytes(key).is_none());
+        let (here, there): (HashMap<_, _>, HashMap<_, _>) = (self.iter().collect(), other.iter().collect());
+        let changed = self.iter().filter(|(key, value)| there.get(key) != Some(value)).map(|(key, _)| key);
+        let added = other.iter().map(|(key, _)| key).filter(|key| !here.contains_key(key));
         changed.chain(added).collect()
     }
 

@@ -1,6 +1,7 @@
 //! The page tree.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use super::{Dictionary, Document, Object, PdfError, Ref};
 
@@ -14,8 +15,8 @@ const MAX_DEPTH: usize = 32;
 pub(crate) struct Page {
     pub(crate) reference: Ref,
     pub(crate) dictionary: Dictionary,
-    pub(crate) resources: Object,
-    pub(crate) media_box: Object,
+    pub(crate) resources: Rc<Object>,
+    pub(crate) media_box: Rc<Object>,
 }
 
 /// All pages in order.
@@ -23,7 +24,7 @@ pub(crate) fn pages(document: &Document<'_>) -> Result<Vec<Page>, PdfError> {
     let root = document.catalog()?.get("Pages").and_then(Object::as_reference);
     let root = root.ok_or(PdfError::at(0, "no page tree"))?;
     let mut walk = Walk { document, seen: BTreeSet::new(), found: Vec::new() };
-    walk.node(root, &Object::Null, &Object::Null, 0)?;
+    walk.node(root, &Rc::new(Object::Null), &Rc::new(Object::Null), 0)?;
     Ok(walk.found)
 }
 
@@ -37,8 +38,8 @@ impl Walk<'_> {
     fn node(
         &mut self,
         reference: Ref,
-        resources: &Object,
-        media_box: &Object,
+        resources: &Rc<Object>,
+        media_box: &Rc<Object>,
         depth: usize,
     ) -> Result<(), PdfError> {
         if depth > MAX_DEPTH || self.found.len() >= MAX_PAGES || !self.seen.insert(reference) {
@@ -47,8 +48,11 @@ impl Walk<'_> {
         let Object::Dictionary(dictionary) = self.document.get(reference)? else {
             return Err(PdfError::at(0, "the page tree"));
         };
-        let resources = dictionary.get("Resources").unwrap_or(resources).clone();
-        let media_box = dictionary.get("MediaBox").unwrap_or(media_box).clone();
+        // Shared, not copied: thousands of pages may inherit something large.
+        let own = |key: &str, inherited: &Rc<Object>| {
+            dictionary.get(key).map_or_else(|| Rc::clone(inherited), |value| Rc::new(value.clone()))
+        };
+        let (resources, media_box) = (own("Resources", resources), own("MediaBox", media_box));
         if dictionary.is_name("Type", "Page") {
             self.found.push(Page { reference, dictionary, resources, media_box });
             return Ok(());

@@ -1,12 +1,17 @@
 //! PDF syntax, from bytes to objects, without guesses.
 
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::ops::Range;
 
 use super::{Dictionary, Object, PdfError, Ref, hexadecimal};
 
 /// Deepest nesting of arrays and dictionaries.
 const MAX_DEPTH: usize = 64;
+
+const TWICE: &str = "a key occurs twice";
+/// Most values that one object holds, at any depth.
+const MAX_VALUES: usize = 500_000;
 
 /// A parser at a position in the file.
 #[derive(Clone, Debug)]
@@ -18,6 +23,8 @@ pub(crate) struct Parser<'a> {
     pub(crate) at: usize,
     /// Whether it looked for a byte after the last one.
     is_starved: Cell<bool>,
+    /// How many values may still be read.
+    n_values_left: usize,
 }
 
 /// An indirect object up to its end, or to the first byte of its stream.
@@ -44,12 +51,12 @@ const fn is_delimiter(byte: u8) -> bool {
 
 impl<'a> Parser<'a> {
     pub(crate) const fn new(bytes: &'a [u8], at: usize) -> Self {
-        Self { bytes, origin: 0, at, is_starved: Cell::new(false) }
+        Self { bytes, origin: 0, at, is_starved: Cell::new(false), n_values_left: MAX_VALUES }
     }
 
     /// A parser of a piece of the file that begins at `origin`.
     pub(crate) const fn within(bytes: &'a [u8], origin: usize) -> Self {
-        Self { bytes, origin, at: origin, is_starved: Cell::new(false) }
+        Self { bytes, origin, at: origin, is_starved: Cell::new(false), n_values_left: MAX_VALUES }
     }
 
     /// Whether the piece ended before what was read did.
@@ -158,6 +165,10 @@ impl<'a> Parser<'a> {
         if depth > MAX_DEPTH {
             return self.error("nested too deeply");
         }
+        let Some(n_left) = self.n_values_left.checked_sub(1) else {
+            return self.error("more values than one object may hold");
+        };
+        self.n_values_left = n_left;
         self.skip_space();
         match self.peek() {
             Some(b'/') => Ok(Object::Name(self.name()?)),
@@ -249,26 +260,23 @@ impl<'a> Parser<'a> {
     }
 
     fn dictionary(&mut self, depth: usize) -> Result<Dictionary, PdfError> {
-        let mut dictionary = Dictionary::new();
-        self.entries(depth, &mut |key, value, _| dictionary.insert_new(key, value))?;
-        Ok(dictionary)
+        let mut found = Vec::new();
+        self.entries(depth, &mut |key, value, _| found.push((key, value)))?;
+        Dictionary::read(found).ok_or(PdfError::at(self.at, TWICE))
     }
 
     /// The entries of the dictionary that begins here, each with the span of its value.
     pub(crate) fn spanned_entries(&mut self) -> Result<Vec<Spanned>, PdfError> {
         let mut found: Vec<Spanned> = Vec::new();
-        self.entries(0, &mut |key, value, span| {
-            let is_new = found.iter().all(|(known, ..)| *known != key);
-            found.push((key, value, span));
-            is_new
-        })?;
-        Ok(found)
+        self.entries(0, &mut |key, value, span| found.push((key, value, span)))?;
+        let keys: HashSet<&[u8]> = found.iter().map(|(key, ..)| key.as_slice()).collect();
+        if keys.len() == found.len() { Ok(found) } else { self.error(TWICE) }
     }
 
     fn entries(
         &mut self,
         depth: usize,
-        take: &mut dyn FnMut(Vec<u8>, Object, Range<usize>) -> bool,
+        take: &mut dyn FnMut(Vec<u8>, Object, Range<usize>),
     ) -> Result<(), PdfError> {
         if !self.starts_with(b"<<") {
             return self.error("a dictionary is expected");
@@ -287,9 +295,7 @@ impl<'a> Parser<'a> {
             self.skip_space();
             let start = self.at;
             let value = self.nested(depth.saturating_add(1))?;
-            if !take(key, value, start..self.at) {
-                return self.error("a key occurs twice");
-            }
+            take(key, value, start..self.at);
         }
     }
 

@@ -8,7 +8,7 @@ use super::source::Source;
 use super::{Dictionary, Object, PdfError, Stream};
 
 /// Largest decoded stream, in bytes (64 MiB).
-const MAX_DECODED_BYTES: u64 = 64 << 20;
+const MAX_DECODED_BYTES: usize = 64 << 20;
 
 const UNKNOWN: PdfError = PdfError::at(0, "a stream filter other than deflate where structure is kept");
 const BAD: PdfError = PdfError::at(0, "a compressed stream does not decompress");
@@ -23,6 +23,15 @@ pub(crate) fn load<'a>(source: &Source<'a>, stream: &'a Stream) -> Result<Cow<'a
 
 /// Decodes the stream's data.
 pub(crate) fn decode(source: &Source<'_>, stream: &Stream) -> Result<Vec<u8>, PdfError> {
+    decode_within(source, stream, MAX_DECODED_BYTES)
+}
+
+/// Decodes the stream's data if it is at most `max_bytes`.
+pub(crate) fn decode_within(
+    source: &Source<'_>,
+    stream: &Stream,
+    max_bytes: usize,
+) -> Result<Vec<u8>, PdfError> {
     let one = |object: Option<&Object>| match object {
         Some(Object::Array(items)) => match items.as_slice() {
             [] => Ok(None),
@@ -32,11 +41,14 @@ pub(crate) fn decode(source: &Source<'_>, stream: &Stream) -> Result<Vec<u8>, Pd
         other => Ok(other.cloned()),
     };
     match one(stream.dictionary.get("Filter"))? {
-        None | Some(Object::Null) => return Ok(load(source, stream)?.into_owned()),
+        None | Some(Object::Null) => {
+            let stored = load(source, stream)?;
+            return if stored.len() > max_bytes { Err(BAD) } else { Ok(stored.into_owned()) };
+        }
         Some(Object::Name(name)) if name == b"FlateDecode" => {}
         Some(_) => return Err(UNKNOWN),
     }
-    let inflated = inflate(&load(source, stream)?)?;
+    let inflated = inflate(&load(source, stream)?, max_bytes)?;
     match one(stream.dictionary.get("DecodeParms"))? {
         Some(Object::Dictionary(parameters)) => unpredict(&parameters, inflated),
         Some(Object::Null) | None => Ok(inflated),
@@ -44,15 +56,11 @@ pub(crate) fn decode(source: &Source<'_>, stream: &Stream) -> Result<Vec<u8>, Pd
     }
 }
 
-fn inflate(data: &[u8]) -> Result<Vec<u8>, PdfError> {
+fn inflate(data: &[u8], max_bytes: usize) -> Result<Vec<u8>, PdfError> {
     let mut decoded = Vec::new();
-    let limit = MAX_DECODED_BYTES.saturating_add(1);
+    let limit = u64::try_from(max_bytes).ok().ok_or(BAD)?.saturating_add(1);
     flate2::read::ZlibDecoder::new(data).take(limit).read_to_end(&mut decoded).ok().ok_or(BAD)?;
-    if u64::try_from(decoded.len()).is_ok_and(|len| len <= MAX_DECODED_BYTES) {
-        Ok(decoded)
-    } else {
-        Err(BAD)
-    }
+    if decoded.len() > max_bytes { Err(BAD) } else { Ok(decoded) }
 }
 
 /// Compresses bytes for a stream of ours.

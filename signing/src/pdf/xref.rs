@@ -50,6 +50,10 @@ impl Entries {
         Ok(Self(entries))
     }
 
+    pub(crate) const fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn get(&self, number: u32) -> Option<Entry> {
         let index = self.0.binary_search_by_key(&number, |(number, _)| *number).ok()?;
         self.0.get(index).map(|(_, entry)| *entry)

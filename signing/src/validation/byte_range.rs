@@ -33,14 +33,9 @@ pub(super) fn read(source: &Source<'_>, offset: usize) -> Result<Covered, Malfor
     if !is_alone {
         return Err(Malformed("the signature is no dictionary of its own"));
     }
-    let mut dictionary = Dictionary::new();
-    let mut hole = None;
-    for (key, value, span) in entries {
-        if key == b"Contents" {
-            hole = Some(span);
-        }
-        dictionary.insert_new(key, value);
-    }
+    let hole = entries.iter().find(|(key, ..)| key == b"Contents").map(|(_, _, span)| span.clone());
+    let entries = entries.into_iter().map(|(key, value, _)| (key, value)).collect();
+    let dictionary = Dictionary::read(entries).ok_or(Malformed("a key occurs twice"))?;
     let hole = hole.ok_or(Malformed("no /Contents"))?;
     let is_signature = dictionary.is_name("Type", "Sig") || dictionary.get("Type").is_none();
     if !is_signature && !dictionary.is_name("Type", "DocTimeStamp") {

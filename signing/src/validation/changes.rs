@@ -254,7 +254,7 @@ impl Comparison<'_> {
     /// A text, or a signature that covers exactly this revision.
     fn is_value_lawful(&mut self, field: &Field) -> Result<bool, Malformed> {
         if !field.is_signature() {
-            return Ok(matches!(field.value, Object::String(_)));
+            return Ok(matches!(*field.value, Object::String(_)));
         }
         let Some(reference) = field.value.as_reference() else { return Ok(false) };
         let Entry::InUse { offset, .. } = self.new.entry(reference.number) else { return Ok(false) };
