@@ -15,15 +15,21 @@ mod byte_range;
 mod changes;
 mod context;
 pub(crate) mod digests;
+pub mod etsi;
 mod evidence;
+mod facts;
 mod lock;
+mod message;
 mod process;
 mod report;
 mod revisions;
+pub mod text;
 mod timestamps;
 
 pub use context::{Context, Material, RevocationRule};
-pub use process::Revocation;
+pub use facts::Facts;
+pub use message::validate_cms;
+pub use process::{Revocation, Revoked};
 pub use report::{Change, ChangeKind, Coverage, Indication, Integrity, Report, SignatureReport};
 pub use timestamps::{TimestampKind, TimestampReport};
 
@@ -106,7 +112,11 @@ fn validate(source: Source<'_>, context: &Context<'_>) -> Result<Report, PdfErro
         let report = match covered {
             Ok(covered) if covered.is_timestamp() => continue,
             Ok(covered) => match stand(&document, *candidate, covered, &awaited) {
-                Ok(standing) => standing.report(judge(covered, &digests, &process, &proofs)),
+                Ok(standing) => {
+                    let judged = judge(covered, &digests, &process, &proofs);
+                    let facts = Some(Facts::of(covered, &digests));
+                    standing.report(SignatureReport { facts, ..judged })
+                }
                 Err(Malformed(what)) => SignatureReport::malformed(what),
             },
             Err(Malformed(what)) => SignatureReport::malformed(what),
@@ -342,12 +352,15 @@ fn judge(
     process: &Process<'_>,
     proofs: &Proofs,
 ) -> SignatureReport {
-    let examined = match examine(covered, digests) {
-        Ok(examined) => examined,
-        Err(invalid) => return SignatureReport::broken(&invalid),
-    };
+    match examine(covered, digests) {
+        Ok(examined) => weigh(examined, process, proofs.of_what_ends_at(covered.end)),
+        Err(invalid) => SignatureReport::broken(&invalid),
+    }
+}
+
+/// Judges the path of a signature whose value fits; `by_document` is the time that document time-stamps prove.
+fn weigh(examined: Examined, process: &Process<'_>, by_document: Option<Timestamp>) -> SignatureReport {
     let Examined { checked, suite, tokens } = examined;
-    let by_document = proofs.of_what_ends_at(covered.end);
     let timestamps: Vec<_> =
         tokens.iter().map(|token| timestamps::of_signature(token, process, by_document)).collect();
     let stamped = timestamps.iter().filter(|stamp| stamp.indication == Indication::TotalPassed);
@@ -358,5 +371,6 @@ fn judge(
         if is_allowed { process.accept(subject, earliest) } else { Err(Refusal::of(&Invalid::KeyUsage)) };
     let is_self_contained = process.is_self_contained();
     let proven = Proven { earliest, is_archived: by_document.is_some(), is_self_contained };
-    SignatureReport::intact(checked, accepted, proven, timestamps)
+    let judged = SignatureReport::intact(checked, accepted, proven, timestamps);
+    SignatureReport { suite: Some(suite), ..judged }
 }

@@ -1,6 +1,6 @@
 //! What the formats promise to the outside: foreign judges accept our signatures, attacks are refused.
 //!
-//! Needs `openssl`, `pdfsig` and `qpdf`, and the outside data in `ECABINET_DATA`.
+//! Needs `openssl`, `pdfsig`, `qpdf` and `xmllint`, and the outside data in `ECABINET_DATA`.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,6 +12,8 @@
 mod attacks;
 #[path = "it/cades.rs"]
 mod cades;
+#[path = "it/etsi.rs"]
+mod etsi;
 #[path = "it/files.rs"]
 mod files;
 #[path = "it/fixtures.rs"]

@@ -47,6 +47,15 @@ pub struct TimestampReport {
     /// The authority's certificate.
     #[serde(skip)]
     pub certificate: Option<Certificate>,
+    /// From the authority to the anchor, once it is accepted.
+    #[serde(skip)]
+    pub path: Vec<Certificate>,
+    /// What it was made with, once it verifies.
+    #[serde(skip)]
+    pub suite: Option<Suite>,
+    /// The token, as far as it is one element of DER.
+    #[serde(skip)]
+    pub token: Vec<u8>,
     /// Length of the stamped revision in bytes; 0 for a signature's.
     #[serde(skip)]
     pub covered_bytes: usize,
@@ -87,6 +96,7 @@ pub(super) fn of_document(
 ) -> TimestampReport {
     let mut report = TimestampReport::new(TimestampKind::Document);
     report.covered_bytes = covered.end;
+    report.token = covered.der().unwrap_or_default().to_vec();
     let standing = match standing {
         Ok(standing) => standing,
         Err(Malformed(what)) => return report.malformed(what),
@@ -138,6 +148,9 @@ impl TimestampReport {
             time: None,
             revocation: None,
             certificate: None,
+            path: Vec::new(),
+            suite: None,
+            token: Vec::new(),
             covered_bytes: 0,
             reason: String::new(),
         }
@@ -166,18 +179,21 @@ impl TimestampReport {
         self.authority = Some(token.authority().common_name());
         self.certificate = Some(token.authority().clone());
         self.time = Some(token.info().gen_time);
+        self.token = token.to_der().to_vec();
         let suite = cms::parse(token.to_der())
             .and_then(|parts| Suite::of_cms(parts.signature_algorithm(), token.authority(), parts.hash()?));
         let suite = match suite {
             Ok(suite) => suite,
             Err(invalid) => return self.doubt(invalid.sub_indication(), invalid.to_string()),
         };
+        self.suite = Some(suite);
         let subject =
             Subject { signer: token.authority(), others: token.others(), suite, usage: Use::TimeStamp };
         match process.accept(subject, proven) {
             Ok(accepted) => {
                 (self.indication, self.sub_indication) = (Indication::TotalPassed, None);
                 self.revocation = Some(accepted.revocation);
+                self.path = accepted.path;
             }
             Err(refusal) => self.doubt(refusal.sub_indication, refusal.says),
         }
