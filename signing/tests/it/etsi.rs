@@ -324,3 +324,70 @@ fn a_signature_beside_its_content_is_judged_like_one_in_a_pdf() {
     assert_eq!(known.len(), 3);
     Schema::new().assert_valid(&reports);
 }
+
+/// The text of the first element of that name.
+fn first<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
+    rest.split_once('<').map(|(text, _)| text)
+}
+
+/// The part of the first signature's report that holds the verdict.
+fn status(xml: &str) -> &str {
+    xml.split_once("<vr:SignatureValidationStatus>").unwrap().1
+}
+
+fn pyhanko_reports(world: &World, at: Timestamp, files: &[(&str, &Vec<u8>)]) -> Vec<serde_json::Value> {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("root.pem");
+    std::fs::write(&root, world.root.certificate().to_pem()).unwrap();
+    let home = std::env::var_os("HOME").unwrap();
+    let mut command = Command::new(Path::new(&home).join(".cache/ecabinet/pyhanko/bin/python"));
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/scripts/report.py"));
+    command.arg(root).arg(at.as_seconds().to_string());
+    for (name, pdf) in files {
+        let path = folder.path().join(name);
+        std::fs::write(&path, pdf).unwrap();
+        command.arg(path);
+    }
+    let (says, output) = world::judge(&mut command);
+    assert!(output.status.success(), "{says}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn our_report_and_pyhankos_come_to_the_same_indications() {
+    let stamped = Stamped::new();
+    let trust = stamped.world.trust();
+    let other = World::new();
+    let (plain, with_time) = (stamped.signed(false), stamped.signed(true));
+    let mut tampered = plain.clone();
+    let at = tampered.windows(10).position(|window| window == b"Nghi quyet").unwrap();
+    tampered[at] = b'M';
+    let now = NOW.plus_seconds(7_200);
+    let files = [("plain", &plain), ("with-time", &with_time), ("tampered", &tampered)];
+    let strangers = other.trust();
+    for (world, trust, at, files) in [
+        (&stamped.world, &trust, now, &files[..]),
+        (&other, &strangers, now, &files[..1]),
+        (&stamped.world, &trust, TOO_LATE, &files[..1]),
+    ] {
+        let theirs = pyhanko_reports(world, at, files);
+        assert_eq!(theirs.len(), files.len());
+        for ((name, pdf), theirs) in files.iter().zip(theirs) {
+            let (_, xml) = told(pdf, &Context::at(Some(trust), at));
+            assert_eq!(first(status(&xml), "vr:MainIndication"), theirs["main"].as_str(), "{name}: {theirs}");
+            // Of a signature that passed, pyHanko repeats the indication as sub-indication.
+            if theirs["main"].as_str() != Some("urn:etsi:019102:mainindication:total-passed") {
+                assert_eq!(
+                    first(status(&xml), "vr:SubIndication"),
+                    theirs["sub"].as_str(),
+                    "{name}: {theirs}"
+                );
+            }
+            let signed = xml.split_once("<vr:SignersDocument>").unwrap().1;
+            assert_eq!(first(signed, "ds:DigestValue"), theirs["signed"].as_str(), "{name}");
+            let value = theirs["value"].as_str().map(|value| value.split_whitespace().collect::<String>());
+            assert_eq!(first(&xml, "ds:SignatureValue"), value.as_deref(), "{name}");
+        }
+    }
+}
