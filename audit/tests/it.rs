@@ -5,6 +5,8 @@
 mod binary;
 #[path = "it/bundle.rs"]
 mod bundle;
+#[path = "it/document.rs"]
+mod document;
 #[path = "it/export.rs"]
 mod export;
 #[path = "it/resolution.rs"]
