@@ -68,6 +68,7 @@ acts! {
     SessionClosed = "session-closed",
     SessionOpened = "session-opened",
     SessionRefused = "session-refused",
+    TimestampsIssued = "timestamps-issued",
     VoteClosed = "vote-closed",
     VoteOpened = "vote-opened",
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use office::keys::KeysConfig;
 use office::settings::BodyConfig;
 use office::start::OfficeConfig;
+use office::trust::TrustConfig;
 use serde::Deserialize;
 
 /// The whole configuration.
@@ -28,6 +29,9 @@ pub struct Config {
     pub keys: KeysConfig,
     /// The body whose meetings these are.
     pub body: BodyConfig,
+    /// Time-stamps and the status of certificates.
+    #[serde(default)]
+    pub trust: TrustConfig,
 }
 
 /// Addresses and names of the listeners.
@@ -42,6 +46,9 @@ pub struct ListenConfig {
     pub admin: SocketAddr,
     /// Metrics.
     pub metrics: SocketAddr,
+    /// Time-stamps and, on test installations, certificate status, for everybody: plain HTTP, for all of it is signed.
+    #[serde(default)]
+    pub services: Option<SocketAddr>,
     /// Path of the appliance's own socket, for `ecabinet sign`; there is none if left out. Its folder must belong to
     /// the service alone.
     #[serde(default)]
@@ -187,6 +194,11 @@ impl Config {
             if !path.exists() {
                 return Err(format!("{what} names {}, which is not there", path.display()));
             }
+        }
+        if !self.trust.test_authorities.is_empty() && !self.test_installation {
+            return Err(
+                "trust.test_authorities: a TEST authority belongs on a test installation only".to_owned()
+            );
         }
         self.check_anchors()
     }

@@ -28,8 +28,8 @@ pub struct Options {
     pub bench: bool,
 }
 
-/// Ports when no address is given: public, card, admin, metrics.
-const PORTS: [u16; 4] = [8443, 8444, 8445, 9443];
+/// Ports when no address is given: public, card, admin, metrics, trust services.
+const PORTS: [u16; 5] = [8443, 8444, 8445, 9443, 8446];
 /// Rate limits under `--bench`.
 const BENCH_RATE: u32 = 1_000_000;
 
@@ -83,8 +83,8 @@ fn bench_limits() -> LimitsConfig {
     }
 }
 
-/// The addresses of the four listeners: the usual ports, or free ones beside the one asked for.
-fn addresses(public: Option<SocketAddr>) -> anyhow::Result<[SocketAddr; 4]> {
+/// The addresses of the five listeners: the usual ports, or free ones beside the one asked for.
+fn addresses(public: Option<SocketAddr>) -> anyhow::Result<[SocketAddr; 5]> {
     let Some(public) = public else {
         return Ok(PORTS.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port))));
     };
@@ -92,11 +92,11 @@ fn addresses(public: Option<SocketAddr>) -> anyhow::Result<[SocketAddr; 4]> {
         bail!("--listen {public}: the demonstration listens on loopback only, for instance 127.0.0.1:8443");
     }
     // All are held at once, so that no two are the same.
-    let held = (0..4)
+    let held = (0..5)
         .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
         .collect::<Result<Vec<_>, _>>()
         .context("finding free ports")?;
-    let mut addresses = [public; 4];
+    let mut addresses = [public; 5];
     for (address, held) in addresses.iter_mut().zip(&held) {
         *address = held.local_addr()?;
     }
@@ -106,12 +106,16 @@ fn addresses(public: Option<SocketAddr>) -> anyhow::Result<[SocketAddr; 4]> {
     Ok(addresses)
 }
 
-fn announce(folder: &folder::Folder, [public, card, admin, metrics]: [SocketAddr; 4]) -> anyhow::Result<()> {
+fn announce(
+    folder: &folder::Folder,
+    [public, card, admin, metrics, services]: [SocketAddr; 5],
+) -> anyhow::Result<()> {
     say("e-Cabinet, bản trình diễn (THỬ NGHIỆM)")?;
     for (what, address) in [("public ", public), ("card   ", card), ("admin  ", admin), ("metrics", metrics)]
     {
         say(&format!("  {what}  https://localhost:{}", address.port()))?;
     }
+    say(&format!("  services   http://localhost:{} (TSA /tsa, OCSP /ocsp, CRL)", services.port()))?;
     say(&format!("  accounts   {}", folder.accounts().display()))?;
     say(&format!("  TLS CA     {}", folder.tls_ca().display()))?;
     for account in folder.read_accounts()?.into_iter().filter(|account| account.is_shown()) {

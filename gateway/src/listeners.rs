@@ -96,6 +96,33 @@ impl Drop for Slot {
     }
 }
 
+/// Serves `router` over plain HTTP for as long as the process lives: for what is signed and not secret.
+pub async fn serve_plain(socket: TcpListener, router: Router, limits: LimitsConfig, slots: Slots) {
+    loop {
+        let (stream, address) = match socket.accept().await {
+            Ok(accepted) => accepted,
+            Err(err) => {
+                tracing::warn!(%err, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let Some(slot) = slots.take(address.ip()) else {
+            tracing::warn!("connection refused: too many are open");
+            continue;
+        };
+        if let Err(err) = stream.set_nodelay(true) {
+            tracing::debug!(%err, "nodelay");
+        }
+        let (router, limits) = (router.clone(), limits.clone());
+        tokio::spawn(async move {
+            let _slot = slot;
+            let peer = Peer { address: address.ip(), listener: Listener::Services, certificate: None };
+            converse(stream, false, peer, router, &limits).await;
+        });
+    }
+}
+
 impl Bound {
     /// Binds an address.
     ///

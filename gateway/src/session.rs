@@ -32,6 +32,8 @@ pub enum Listener {
     Admin,
     /// The appliance's own socket: commands on the same machine.
     Local,
+    /// Trust services, over plain HTTP. Nobody signs in there.
+    Services,
 }
 
 /// What we know of a connection ourselves.

@@ -11,12 +11,14 @@ use std::fmt;
 use cryptoki::mechanism::aead::GcmParams;
 use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::ObjectHandle;
+use cryptoki::session::Session;
 use zeroize::Zeroizing;
 
 use crate::KeyLabel;
 use crate::door::{LoggedIn, is_user};
 use crate::error::{Fault, TokenError};
 use crate::keys::wrapping_key;
+use crate::quirks::{GcmIv, Quirks};
 
 /// The longest secret that is wrapped: keys and the like, not documents.
 pub const MAX_WRAP_LEN_BYTES: usize = 4096;
@@ -91,7 +93,7 @@ pub(crate) fn wrap(
 ) -> Result<Wrapped, Fault> {
     offered(logged_in)?;
     let key = wrapping_key(&logged_in.session, label)?;
-    encrypt(logged_in, key, plaintext, aad)
+    encrypt(&logged_in.session, &logged_in.library.quirks, key, plaintext, aad)
 }
 
 /// A blob that does not open is `Corrupt` only if the token still does its work with the same key:
@@ -103,16 +105,24 @@ pub(crate) fn unwrap(
     aad: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, Fault> {
     offered(logged_in)?;
-    let key = wrapping_key(&logged_in.session, label)?;
-    match decrypt(logged_in, key, wrapped, aad) {
+    let LoggedIn { session, library, .. } = logged_in;
+    let key = wrapping_key(session, label)?;
+    match decrypt(session, key, wrapped, aad) {
         Err(fault) if blames_the_data(&fault) => {
-            if !is_user(&logged_in.session).unwrap_or(false) {
+            if !is_user(session).unwrap_or(false) {
                 return Err(fault);
             }
+            // In a session of its own: a call that failed may have left its operation open in the other.
+            let beside = logged_in.beside()?;
             let probe = [0x5a; TAG_LEN_BYTES];
-            let sealed = encrypt(logged_in, key, &probe, b"probe")?;
-            let opened = decrypt(logged_in, key, &sealed, b"probe")?;
-            if opened.as_slice() == probe { Err(TokenError::Corrupt.into()) } else { Err(fault) }
+            let sealed = encrypt(&beside, &library.quirks, key, &probe, b"probe")?;
+            match decrypt(&beside, key, &sealed, b"probe") {
+                Ok(opened) if opened.as_slice() == probe => (),
+                Ok(_) | Err(_) => return Err(fault),
+            }
+            // The token is well. It may have failed for a moment: the blob is asked for once more.
+            decrypt(&beside, key, wrapped, aad)
+                .map_err(|again| if blames_the_data(&again) { TokenError::Corrupt.into() } else { again })
         }
         other => other,
     }
@@ -126,13 +136,26 @@ fn offered(logged_in: &LoggedIn) -> Result<(), TokenError> {
     }
 }
 
-fn encrypt(logged_in: &LoggedIn, key: ObjectHandle, plaintext: &[u8], aad: &[u8]) -> Result<Wrapped, Fault> {
+fn encrypt(
+    session: &Session,
+    quirks: &Quirks,
+    key: ObjectHandle,
+    plaintext: &[u8],
+    aad: &[u8],
+) -> Result<Wrapped, Fault> {
     let mut iv = [0; IV_LEN_BYTES];
-    logged_in.session.generate_random_slice(&mut iv)?;
+    // A module that makes the vector writes it over these zeros.
+    let made = quirks.gcm_iv == GcmIv::Made;
+    if !made {
+        session.generate_random_slice(&mut iv)?;
+    }
     let sealed = {
         let mechanism = Mechanism::AesGcm(GcmParams::new(&mut iv, aad, TAG_LEN_BITS.into())?);
-        logged_in.session.encrypt(&mechanism, key, plaintext)?
+        session.encrypt(&mechanism, key, plaintext)?
     };
+    if made && iv == [0; IV_LEN_BYTES] {
+        return Err(TokenError::Device { call: "C_Encrypt", code: "no vector made".to_owned() }.into());
+    }
     // A module that appends its own vector, or cuts the tag, must not pass for sealed data.
     if sealed.len() != plaintext.len() + TAG_LEN_BYTES {
         let code = format!("{} bytes for {}", sealed.len(), plaintext.len());
@@ -142,14 +165,14 @@ fn encrypt(logged_in: &LoggedIn, key: ObjectHandle, plaintext: &[u8], aad: &[u8]
 }
 
 fn decrypt(
-    logged_in: &LoggedIn,
+    session: &Session,
     key: ObjectHandle,
     wrapped: &Wrapped,
     aad: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, Fault> {
     let (mut iv, sealed) = wrapped.parts().ok_or(TokenError::Corrupt)?;
     let mechanism = Mechanism::AesGcm(GcmParams::new(&mut iv, aad, TAG_LEN_BITS.into())?);
-    Ok(Zeroizing::new(logged_in.session.decrypt(&mechanism, key, sealed)?))
+    Ok(Zeroizing::new(session.decrypt(&mechanism, key, sealed)?))
 }
 
 fn blames_the_data(fault: &Fault) -> bool {

@@ -15,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::error::{Sent, TokenError};
-use crate::{Health, HealthState, TokenLabel};
+use crate::{Health, HealthState, TokenName};
 
 /// How many threads, how many waiting calls, how many written-off threads.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +26,14 @@ pub(crate) struct CrewSize {
     pub(crate) n_stuck_max: usize,
 }
 
-/// Workers that each own a `Seat`. Dropping the crew sends the idle ones home.
+/// How long a dropped crew waits for its workers to close their sessions.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Makes a worker's seat.
+type Hire<S> = Arc<dyn Fn() -> S + Send + Sync>;
+
+/// Workers that each own a `Seat`. Dropping the crew sends them home and waits for those who do not hang, so that no
+/// session is being closed while the process ends: libraries crash on that.
 pub(crate) struct Crew<S: 'static>(Arc<Shared<S>>);
 
 struct Shared<S> {
@@ -34,13 +41,14 @@ struct Shared<S> {
     wake: Condvar,
     size: CrewSize,
     name: String,
-    hire: Box<dyn Fn() -> S + Send + Sync>,
+    /// Nothing once the crew is dropped, so that what it holds goes with the crew.
+    hire: Mutex<Option<Hire<S>>>,
 }
 
 struct State<S> {
     waiting: VecDeque<Job<S>>,
     /// Tokens that a worker is at now; a token of a person serves one call at a time.
-    lanes: HashSet<TokenLabel>,
+    lanes: HashSet<TokenName>,
     /// Calls that run, by number; a stuck one is moved to `stuck`.
     running: HashSet<u64>,
     stuck: HashSet<u64>,
@@ -51,7 +59,7 @@ struct State<S> {
 
 struct Job<S> {
     number: u64,
-    lane: Option<TokenLabel>,
+    lane: Option<TokenName>,
     work: Box<dyn FnOnce(&mut S) + Send>,
 }
 
@@ -76,7 +84,7 @@ impl<S: 'static> Crew<S> {
             wake: Condvar::new(),
             size,
             name: name.to_owned(),
-            hire: Box::new(hire),
+            hire: Mutex::new(Some(Arc::new(hire))),
         }));
         for _ in 0..size.n_workers {
             crew.0
@@ -89,7 +97,7 @@ impl<S: 'static> Crew<S> {
     /// Runs `work` on a worker and waits for its answer, for `deadline` at most.
     pub(crate) fn call<T: Send + 'static>(
         &self,
-        lane: Option<&TokenLabel>,
+        lane: Option<&TokenName>,
         deadline: Duration,
         work: impl FnOnce(&mut S) -> Result<T, TokenError> + Send + 'static,
     ) -> Result<T, TokenError> {
@@ -131,15 +139,19 @@ impl<S> Drop for Crew<S> {
         let mut state = self.0.lock();
         state.closed = true;
         state.waiting.clear();
-        drop(state);
         self.0.wake.notify_all();
+        // Those who hang are left alone: they may never return.
+        let here = |state: &mut State<S>| state.n_workers > state.stuck.len();
+        let waited = self.0.wake.wait_timeout_while(state, GOODBYE, here);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        drop(self.0.hire.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 }
 
 impl<S: 'static> Shared<S> {
     fn enqueue<T: Send + 'static>(
         &self,
-        lane: Option<TokenLabel>,
+        lane: Option<TokenName>,
         answer: SyncSender<Result<T, TokenError>>,
         work: impl FnOnce(&mut S) -> Result<T, TokenError> + Send + 'static,
     ) -> Result<u64, TokenError> {
@@ -188,11 +200,13 @@ impl<S: 'static> Shared<S> {
 
     /// A worker's life.
     fn work(self: Arc<Self>) {
-        let mut seat = (self.hire)();
-        while let Some(Job { number, lane, work }) = self.next_job() {
+        let mut seat = self.seat();
+        while let Some(seat_now) = &mut seat
+            && let Some(Job { number, lane, work }) = self.next_job()
+        {
             // Our own mistake must cost one call, not one worker: the seat is made anew.
-            if catch_unwind(AssertUnwindSafe(|| work(&mut seat))).is_err() {
-                seat = (self.hire)();
+            if catch_unwind(AssertUnwindSafe(|| work(seat_now))).is_err() {
+                seat = self.seat();
             }
             let mut state = self.lock();
             if let Some(lane) = &lane {
@@ -210,6 +224,12 @@ impl<S: 'static> Shared<S> {
         // The seat's session is closed before the crew counts one fewer.
         drop(seat);
         self.lock().n_workers -= 1;
+        self.wake.notify_all();
+    }
+
+    fn seat(&self) -> Option<S> {
+        let hire = self.hire.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        hire.map(|hire| hire())
     }
 
     fn next_job(&self) -> Option<Job<S>> {
@@ -257,7 +277,7 @@ mod tests {
     /// Keeps one worker at a call until something is sent or dropped; returns once the call runs.
     fn occupy(
         crew: &Arc<Crew<u32>>,
-        lane: Option<&TokenLabel>,
+        lane: Option<&TokenName>,
     ) -> (Sender<()>, JoinHandle<Result<(), TokenError>>) {
         let (open, gate) = channel();
         let (started, has_started) = channel();
@@ -345,7 +365,7 @@ mod tests {
     #[test]
     fn one_lane_runs_one_call_at_a_time_and_does_not_hold_up_another() {
         let crew = Arc::new(crew(2, 8, 1));
-        let (lane, other): (TokenLabel, TokenLabel) = ("a".parse().unwrap(), "b".parse().unwrap());
+        let (lane, other): (TokenName, TokenName) = ("a".parse().unwrap(), "b".parse().unwrap());
         let (open, first) = occupy(&crew, Some(&lane));
         let same = crew.call(Some(&lane), SOON, |_| Ok(()));
         assert!(matches!(same, Err(TokenError::Timeout { sent: Sent::No })));
@@ -353,6 +373,19 @@ mod tests {
         open.send(()).unwrap();
         first.join().unwrap().unwrap();
         assert!(crew.call(Some(&lane), LONG, |_| Ok(())).is_ok());
+    }
+
+    #[test]
+    fn a_dropped_crew_is_gone_when_the_drop_returns() {
+        let held = Arc::new(());
+        let crew = {
+            let held = Arc::clone(&held);
+            let size = CrewSize { n_workers: 4, n_waiting_max: 4, n_stuck_max: 1 };
+            Crew::start("test", size, move || Arc::clone(&held)).unwrap()
+        };
+        crew.call(None, LONG, |_| Ok(())).unwrap();
+        drop(crew);
+        assert_eq!(Arc::strong_count(&held), 1);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use cryptoki::context::Function;
 use cryptoki::error::{Error as Ck, RvError};
 
-use crate::{KeyLabel, TokenLabel};
+use crate::label::PinForm;
+use crate::{KeyLabel, TokenLabel, TokenName};
 
 /// A token did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -38,26 +39,24 @@ pub enum TokenError {
         /// The label.
         label: KeyLabel,
     },
-    /// The token made a key that could leave it; the key was destroyed.
+    /// The key can leave its token: it is not used, and if it was just made, it was destroyed.
     #[error("the token does not keep the key {label} inside; use a token that honours CKA_EXTRACTABLE")]
     KeyNotProtected {
         /// The label.
         label: KeyLabel,
     },
     /// The token must be plugged in, or made.
-    #[error(
-        "no slot holds a token labelled {label}; insert it, or run the key ceremony, or correct the label"
-    )]
+    #[error("no slot holds a token {token}; insert it, or run the key ceremony, or correct the label")]
     TokenNotFound {
-        /// The label that was looked for.
-        label: TokenLabel,
+        /// The name that was looked for.
+        token: TokenName,
     },
-    /// The set-up is wrong: two tokens bear one label.
-    #[error("{n} tokens bear the label {label}; re-initialise all but one under other labels")]
+    /// The set-up is wrong: two tokens answer to one name.
+    #[error("there are {n} tokens {token}; name one by its serial number, or re-initialise all but one")]
     TokenNotUnique {
-        /// The label.
-        label: TokenLabel,
-        /// How many tokens bear it.
+        /// The name.
+        token: TokenName,
+        /// How many tokens answer to it.
         n: usize,
     },
     /// A token with this label exists and is left alone.
@@ -70,10 +69,16 @@ pub enum TokenError {
     #[error("no slot holds an uninitialised token; insert one")]
     NoFreeSlot,
     /// The token belongs to a pool of this process; one login would serve both.
-    #[error("the token {label} is in use by a pool of this process; use a token of its own")]
+    #[error("the token {token} is in use by a pool of this process; use a token of its own")]
     TokenInUse {
-        /// The label.
-        label: TokenLabel,
+        /// Its name.
+        token: TokenName,
+    },
+    /// The PIN is not of the form that this kind of token takes; the token was not asked.
+    #[error("this token takes PINs of {form}; choose another")]
+    PinForm {
+        /// What it takes.
+        form: PinForm,
     },
     /// Too many calls wait; the token was not asked. Try again soon.
     #[error("the token is busy; nothing was sent to it, try again in a moment")]
@@ -121,6 +126,16 @@ pub enum TokenError {
         /// Why.
         reason: String,
     },
+    /// A file of vendor's quirks cannot be used; an operator must correct it.
+    #[error(
+        "the quirks file {name} cannot be used: {reason}; correct it or leave it out of the configuration"
+    )]
+    QuirksUnusable {
+        /// Its path or name.
+        name: String,
+        /// Why.
+        reason: String,
+    },
     /// The token failed in a way that nobody can mend by trying again.
     #[error("the token failed in {call} ({code}); look at the token and its library")]
     Device {
@@ -130,6 +145,47 @@ pub enum TokenError {
         code: String,
     },
 }
+
+impl TokenError {
+    /// Whether what was asked may have taken effect all the same, so that it must not be asked of another.
+    #[must_use]
+    pub fn sent(&self) -> Sent {
+        match self {
+            Self::Timeout { sent } | Self::SessionLost { sent, .. } => *sent,
+            Self::Device { call, .. } if LEAVES_SOMETHING.contains(call) => Sent::Perhaps,
+            Self::Device { .. }
+            | Self::PinIncorrect { .. }
+            | Self::PinLocked
+            | Self::PinForm { .. }
+            | Self::KeyNotFound { .. }
+            | Self::KeyNotUnique { .. }
+            | Self::KeyExists { .. }
+            | Self::KeyNotProtected { .. }
+            | Self::TokenNotFound { .. }
+            | Self::TokenNotUnique { .. }
+            | Self::TokenExists { .. }
+            | Self::TokenInUse { .. }
+            | Self::NoFreeSlot
+            | Self::Busy
+            | Self::Corrupt
+            | Self::TooLong { .. }
+            | Self::Unsupported { .. }
+            | Self::ModuleUnusable { .. }
+            | Self::QuirksUnusable { .. } => Sent::No,
+        }
+    }
+}
+
+/// The calls whose effect outlives them, as [`call_name`] writes them, and a worker that stopped in one.
+const LEAVES_SOMETHING: [&str; 7] = [
+    "C_Sign",
+    "C_GenerateKey",
+    "C_GenerateKeyPair",
+    "C_CreateObject",
+    "C_InitToken",
+    "C_InitPIN",
+    "a worker",
+];
 
 /// What a token says about further tries of a PIN; it does not tell their number.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -143,6 +199,9 @@ pub enum TriesLeft {
     /// The next incorrect PIN locks the token (`CKF_USER_PIN_FINAL_TRY`).
     #[error("the next incorrect PIN locks the token")]
     One,
+    /// This kind of token sets its flags at will.
+    #[error("the token does not say how many tries are left")]
+    Unknown,
 }
 
 /// Whether a call that failed may still have taken effect inside the token.
@@ -206,6 +265,7 @@ impl From<Ck> for Fault {
             | RvError::SlotIdInvalid
             | RvError::UserNotLoggedIn
             | RvError::OperationActive
+            | RvError::OperationNotInitialized
             | RvError::CryptokiNotInitialized => Self::Lost { call, code: name, sent },
             RvError::GeneralError | RvError::DeviceError | RvError::FunctionFailed => {
                 Self::Doubtful { call, code: name, sent }
@@ -256,6 +316,7 @@ const fn sent(function: Function) -> Sent {
 const fn call_name(function: Function) -> &'static str {
     match function {
         Function::CloseSession => "C_CloseSession",
+        Function::CreateObject => "C_CreateObject",
         Function::Decrypt => "C_Decrypt",
         Function::DecryptInit => "C_DecryptInit",
         Function::DestroyObject => "C_DestroyObject",

@@ -1,19 +1,24 @@
 //! Keys made inside a token, that stay there.
 
 use cryptoki::mechanism::{Mechanism, MechanismType};
-use cryptoki::object::{Attribute, AttributeType, ObjectHandle};
+use cryptoki::object::{Attribute, ObjectHandle};
 use cryptoki::session::Session;
 use cryptoki::types::Ulong;
 
 use crate::door::LoggedIn;
 use crate::error::{Fault, TokenError};
+use crate::quirks::CurveForm;
 use crate::spki::{self, PublicKeyDer};
 use crate::{KeyLabel, keys};
 
 /// The curve P-256 as an OID, DER. Source: `docs/sources.md`, entry `rfc5480`.
-const P256_OID_DER: [u8; 10] = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+pub(crate) const P256_OID_DER: [u8; 10] = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+/// The curve P-384 as an OID, DER. Source: `docs/sources.md`, entry `rfc5480`.
+pub(crate) const P384_OID_DER: [u8; 7] = [0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22];
 /// Ed25519 as an OID, DER. Source: `docs/sources.md`, entry `rfc8410`.
 const ED25519_OID_DER: [u8; 5] = [0x06, 0x03, 0x2b, 0x65, 0x70];
+/// `edwards25519` as a `PrintableString`, DER. Source: `docs/sources.md`, entry `pkcs11` (v3.0, 2.3.10).
+const ED25519_NAME_DER: [u8; 14] = *b"\x13\x0cedwards25519";
 /// 65537.
 const RSA_EXPONENT: [u8; 3] = [1, 0, 1];
 const AES_256_LEN_BYTES: u64 = 32;
@@ -23,6 +28,8 @@ const AES_256_LEN_BYTES: u64 = 32;
 pub enum KeyKind {
     /// ECDSA on P-256.
     EcP256,
+    /// ECDSA on P-384.
+    EcP384,
     /// Ed25519.
     Ed25519,
     /// RSA of 2048 bits.
@@ -32,9 +39,9 @@ pub enum KeyKind {
 }
 
 impl KeyKind {
-    const fn mechanism(self) -> (Mechanism<'static>, MechanismType, &'static str) {
+    pub(crate) const fn mechanism(self) -> (Mechanism<'static>, MechanismType, &'static str) {
         match self {
-            Self::EcP256 => {
+            Self::EcP256 | Self::EcP384 => {
                 (Mechanism::EccKeyPairGen, MechanismType::ECC_KEY_PAIR_GEN, "CKM_EC_KEY_PAIR_GEN")
             }
             Self::Ed25519 => (
@@ -50,13 +57,17 @@ impl KeyKind {
         }
     }
 
-    fn parameters(self) -> Vec<Attribute> {
+    fn parameters(self, curve_form: CurveForm) -> Vec<Attribute> {
         let rsa = |n_bits: u64| {
             vec![Attribute::ModulusBits(n_bits.into()), Attribute::PublicExponent(RSA_EXPONENT.to_vec())]
         };
         match self {
             Self::EcP256 => vec![Attribute::EcParams(P256_OID_DER.to_vec())],
-            Self::Ed25519 => vec![Attribute::EcParams(ED25519_OID_DER.to_vec())],
+            Self::EcP384 => vec![Attribute::EcParams(P384_OID_DER.to_vec())],
+            Self::Ed25519 => vec![Attribute::EcParams(match curve_form {
+                CurveForm::Oid => ED25519_OID_DER.to_vec(),
+                CurveForm::Name => ED25519_NAME_DER.to_vec(),
+            })],
             Self::Rsa2048 => rsa(2048),
             Self::Rsa3072 => rsa(3072),
         }
@@ -65,7 +76,7 @@ impl KeyKind {
 
 /// Makes a key pair for signing; an existing label is refused. The caller keeps others from the label.
 pub(crate) fn key_pair(logged_in: &LoggedIn, label: &KeyLabel, kind: KeyKind) -> Result<PublicKeyDer, Fault> {
-    let LoggedIn { session, mechanisms } = logged_in;
+    let LoggedIn { session, mechanisms, library, .. } = logged_in;
     let (mechanism, wanted, name) = kind.mechanism();
     if !mechanisms.offers(wanted) {
         return Err(TokenError::Unsupported { mechanism: name }.into());
@@ -78,8 +89,8 @@ pub(crate) fn key_pair(logged_in: &LoggedIn, label: &KeyLabel, kind: KeyKind) ->
         Attribute::Id(label.to_bytes()),
         Attribute::Verify(true),
     ];
-    public.extend(kind.parameters());
-    let mut private = kept_inside(label);
+    public.extend(kind.parameters(library.quirks.ed25519_curve));
+    let mut private = inside(label);
     private.extend([Attribute::Sign(true), Attribute::Decrypt(false), Attribute::Unwrap(false)]);
     let (public, private) = session.generate_key_pair(&mechanism, &public, &private)?;
     check_kept(session, label, &[private, public])?;
@@ -88,12 +99,12 @@ pub(crate) fn key_pair(logged_in: &LoggedIn, label: &KeyLabel, kind: KeyKind) ->
 
 /// Makes an AES-256 key that wraps; an existing label is refused.
 pub(crate) fn aes256(logged_in: &LoggedIn, label: &KeyLabel) -> Result<(), Fault> {
-    let LoggedIn { session, mechanisms } = logged_in;
+    let LoggedIn { session, mechanisms, .. } = logged_in;
     if !mechanisms.offers(MechanismType::AES_KEY_GEN) {
         return Err(TokenError::Unsupported { mechanism: "CKM_AES_KEY_GEN" }.into());
     }
     refuse_existing(session, label)?;
-    let mut template = kept_inside(label);
+    let mut template = inside(label);
     let len: Ulong = AES_256_LEN_BYTES.into();
     template.extend([
         Attribute::ValueLen(len),
@@ -114,7 +125,7 @@ fn refuse_existing(session: &Session, label: &KeyLabel) -> Result<(), Fault> {
     }
 }
 
-fn kept_inside(label: &KeyLabel) -> Vec<Attribute> {
+fn inside(label: &KeyLabel) -> Vec<Attribute> {
     vec![
         Attribute::Token(true),
         Attribute::Private(true),
@@ -128,25 +139,9 @@ fn kept_inside(label: &KeyLabel) -> Vec<Attribute> {
 /// Asks the token what it made of the first object, and destroys all of them if it is not what was asked.
 fn check_kept(session: &Session, label: &KeyLabel, made: &[ObjectHandle]) -> Result<(), Fault> {
     let Some(secret) = made.first() else { return Ok(()) };
-    let kept = is_kept(session, *secret);
-    if let Ok(true) = kept {
-        return Ok(());
-    }
+    let Err(leaves) = keys::kept_inside(session, label, *secret, &[]) else { return Ok(()) };
     for object in made {
         session.destroy_object(*object).map_err(|error| Fault::from(error).after_effect())?;
     }
-    kept.map_err(Fault::after_effect)?;
-    Err(TokenError::KeyNotProtected { label: label.clone() }.into())
-}
-
-fn is_kept(session: &Session, secret: ObjectHandle) -> Result<bool, Fault> {
-    let wanted = [
-        Attribute::Token(true),
-        Attribute::Sensitive(true),
-        Attribute::AlwaysSensitive(true),
-        Attribute::Extractable(false),
-        Attribute::NeverExtractable(true),
-    ];
-    let types: Vec<AttributeType> = wanted.iter().map(Attribute::attribute_type).collect();
-    Ok(session.get_attributes(secret, &types)? == wanted)
+    Err(leaves.after_effect())
 }

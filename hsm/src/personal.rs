@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::crew::{Crew, CrewSize};
-use crate::door::{LoggedIn, Standing, log_in};
+use crate::door::{KeyPin, LoggedIn, Standing, log_in};
 use crate::error::{Fault, Sent, TokenError};
 use crate::generate::{self, KeyKind};
 use crate::module::Library;
 use crate::pool::clamp;
+use crate::scheme::{Owned, RawSignature, Scheme, ToSign};
 use crate::seat::examine;
-use crate::sign::{self, Owned, RawSignature, Scheme, ToSign};
+use crate::sign;
 use crate::spki::PublicKeyDer;
-use crate::{Health, KeyLabel, Pin, TokenLabel};
+use crate::{Health, KeyLabel, Pin, TokenName};
 
 /// The size and patience of [`PersonalTokens`].
 #[derive(Clone, Copy, Debug)]
@@ -78,16 +79,19 @@ impl PersonalTokens {
     /// * [`TokenError::TokenNotFound`]: the member's token is not there.
     /// * [`TokenError::TokenInUse`]: a pool holds this token; give the member another.
     /// * Otherwise as [`crate::Pool::sign`].
-    pub fn sign(
+    pub fn sign<T>(
         &self,
-        token: &TokenLabel,
+        token: &T,
         pin: &Pin,
         key: &KeyLabel,
         message: ToSign<'_>,
         scheme: Scheme,
-    ) -> Result<RawSignature, TokenError> {
+    ) -> Result<RawSignature, TokenError>
+    where
+        TokenName: for<'a> From<&'a T>,
+    {
         let (key, message) = (key.clone(), Owned::of(scheme, message)?);
-        self.act(token, pin, self.0.config.deadline, move |logged_in| {
+        self.act(token.into(), pin, self.0.config.deadline, move |logged_in| {
             sign::sign(logged_in, &key, &message, scheme)
         })
     }
@@ -97,8 +101,11 @@ impl PersonalTokens {
     /// # Errors
     ///
     /// As [`PersonalTokens::sign`].
-    pub fn check_pin(&self, token: &TokenLabel, pin: &Pin) -> Result<(), TokenError> {
-        self.act(token, pin, self.0.config.deadline, |_| Ok(()))
+    pub fn check_pin<T>(&self, token: &T, pin: &Pin) -> Result<(), TokenError>
+    where
+        TokenName: for<'a> From<&'a T>,
+    {
+        self.act(token.into(), pin, self.0.config.deadline, |_| Ok(()))
     }
 
     /// Makes a key pair for signing on a member's token.
@@ -106,15 +113,18 @@ impl PersonalTokens {
     /// # Errors
     ///
     /// As [`PersonalTokens::sign`] and [`crate::Pool::generate_key_pair`].
-    pub fn generate_key_pair(
+    pub fn generate_key_pair<T>(
         &self,
-        token: &TokenLabel,
+        token: &T,
         pin: &Pin,
         label: &KeyLabel,
         kind: KeyKind,
-    ) -> Result<PublicKeyDer, TokenError> {
+    ) -> Result<PublicKeyDer, TokenError>
+    where
+        TokenName: for<'a> From<&'a T>,
+    {
         let label = label.clone();
-        self.act(token, pin, self.0.config.make_key_deadline, move |logged_in| {
+        self.act(token.into(), pin, self.0.config.make_key_deadline, move |logged_in| {
             generate::key_pair(logged_in, &label, kind)
         })
     }
@@ -127,20 +137,21 @@ impl PersonalTokens {
 
     fn act<T: Send + 'static>(
         &self,
-        token: &TokenLabel,
+        token: TokenName,
         pin: &Pin,
         deadline: Duration,
         work: impl Fn(&LoggedIn) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, TokenError> {
-        if self.0.library.is_pooled(token) {
-            return Err(TokenError::TokenInUse { label: token.clone() });
+        self.0.library.check_pin_form(pin)?;
+        if self.0.library.is_pooled(&token) {
+            return Err(TokenError::TokenInUse { token });
         }
-        let (label, pin) = (token.clone(), pin.clone());
-        self.0.crew.call(Some(token), deadline, move |library| {
-            match attempt(library, &label, &pin, &work) {
+        let (lane, pin) = (token.clone(), pin.clone());
+        self.0.crew.call(Some(&lane), deadline, move |library| {
+            match attempt(library, &token, &pin, &work) {
                 // The PIN was accepted, and what was lost had surely not been done.
                 Err(Failed { fault: Fault::Lost { sent: Sent::No, .. }, pin_accepted: true }) => {
-                    attempt(library, &label, &pin, &work).map_err(|failed| failed.fault.into())
+                    attempt(library, &token, &pin, &work).map_err(|failed| failed.fault.into())
                 }
                 other => other.map_err(|failed| failed.fault.into()),
             }
@@ -160,23 +171,29 @@ struct Failed {
 }
 
 fn attempt<T>(
-    library: &Library,
-    label: &TokenLabel,
+    library: &Arc<Library>,
+    token: &TokenName,
     pin: &Pin,
     work: impl Fn(&LoggedIn) -> Result<T, Fault>,
 ) -> Result<T, Failed> {
-    let logged_in = enter(library, label, pin).map_err(|fault| Failed { fault, pin_accepted: false })?;
+    let logged_in = enter(library, token, pin).map_err(|fault| Failed { fault, pin_accepted: false })?;
     let result = work(&logged_in).map_err(|fault| examine(&logged_in, fault));
     // Closing the only session ends the login too; what a failing logout would tell, the next login shows.
     drop(logged_in.session.logout());
     result.map_err(|fault| Failed { fault, pin_accepted: true })
 }
 
-fn enter(library: &Library, label: &TokenLabel, pin: &Pin) -> Result<LoggedIn, Fault> {
-    let place = library.slots.find(label)?;
+fn enter(library: &Arc<Library>, token: &TokenName, pin: &Pin) -> Result<LoggedIn, Fault> {
+    let place = library.slots.find(token)?;
+    if library.is_held(&place) {
+        return Err(TokenError::TokenInUse { token: token.clone() }.into());
+    }
     let session = library.pkcs11.open_rw_session(place.slot)?;
     match log_in(&session, pin, Standing::Foreign) {
-        Ok(()) => Ok(LoggedIn { session, mechanisms: place.mechanisms }),
+        Ok(()) => {
+            let (library, key_pin) = (Arc::clone(library), KeyPin::new(pin.clone(), Arc::default()));
+            Ok(LoggedIn { session, mechanisms: place.mechanisms, library, key_pin })
+        }
         Err(Fault::Final(TokenError::PinIncorrect { .. })) => {
             Err(TokenError::PinIncorrect { tries: library.slots.tries_left(place.slot) }.into())
         }

@@ -13,10 +13,11 @@ use crate::error::{Fault, TokenError};
 use crate::generate::{self, KeyKind};
 use crate::keys;
 use crate::module::Library;
+use crate::scheme::{Owned, RawSignature, Scheme, ToSign};
 use crate::seat::Seat;
-use crate::sign::{self, Owned, RawSignature, Scheme, ToSign};
+use crate::sign;
 use crate::spki::{self, PublicKeyDer};
-use crate::{KeyLabel, Pin, TokenLabel};
+use crate::{KeyLabel, Pin, TokenName};
 
 /// The most random bytes that one call gives.
 pub const MAX_RANDOM_LEN_BYTES: usize = 4096;
@@ -101,17 +102,27 @@ struct Inner {
 impl Pool {
     pub(crate) fn open(
         library: Arc<Library>,
-        label: &TokenLabel,
+        token: TokenName,
         pin: &Pin,
         config: PoolConfig,
     ) -> Result<Self, TokenError> {
-        let door = Arc::new(Door::new(library, label.clone(), pin.clone())?);
+        let pool = Self::start(library, token, pin, config)?;
+        // The login is a call like any other: on a worker, with a deadline.
+        pool.run(|_| Ok(()))?;
+        Ok(pool)
+    }
+
+    pub(crate) fn start(
+        library: Arc<Library>,
+        token: TokenName,
+        pin: &Pin,
+        config: PoolConfig,
+    ) -> Result<Self, TokenError> {
+        let door = Arc::new(Door::new(library, token, pin.clone())?);
         let crew = {
             let door = Arc::clone(&door);
             Crew::start("hsm-pool", config.size(), move || Seat::new(Arc::clone(&door)))?
         };
-        // The login is a call like any other: on a worker, with a deadline.
-        crew.call(None, config.deadline, |seat| seat.run(|_| Ok(())))?;
         Ok(Self(Arc::new(Inner { crew, door, config })))
     }
 
@@ -120,6 +131,7 @@ impl Pool {
     /// # Errors
     ///
     /// * [`TokenError::KeyNotFound`], [`TokenError::KeyNotUnique`]: the set-up is wrong.
+    /// * [`TokenError::KeyNotProtected`]: the key can leave its token, so it is not used.
     /// * [`TokenError::Unsupported`]: the token cannot, or Ed25519 was given a digest.
     /// * [`TokenError::Busy`]: nothing was signed; try again.
     /// * [`TokenError::Timeout`], [`TokenError::SessionLost`]: they say whether a signature may exist;

@@ -4,7 +4,7 @@
 
 use ::spki::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 use const_oid::ObjectIdentifier;
-use const_oid::db::rfc5912::{ID_EC_PUBLIC_KEY, RSA_ENCRYPTION, SECP_256_R_1};
+use const_oid::db::rfc5912::{ID_EC_PUBLIC_KEY, RSA_ENCRYPTION, SECP_256_R_1, SECP_384_R_1};
 use const_oid::db::rfc8410::ID_ED_25519;
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectHandle};
 use cryptoki::session::Session;
@@ -15,6 +15,8 @@ use crate::error::{Fault, TokenError};
 
 /// An uncompressed point of P-256: 04, x, y.
 const P256_POINT_LEN_BYTES: usize = 65;
+/// The same of P-384.
+const P384_POINT_LEN_BYTES: usize = 97;
 const ED25519_KEY_LEN_BYTES: usize = 32;
 
 /// A `SubjectPublicKeyInfo`, DER.
@@ -73,6 +75,9 @@ fn ec(params: &[u8], point: &[u8]) -> der::Result<Vec<u8>> {
     match bare.len() {
         P256_POINT_LEN_BYTES if curve == Some(SECP_256_R_1) && bare.first() == Some(&4) => {
             info(ID_EC_PUBLIC_KEY, Some(AnyRef::from(&SECP_256_R_1)), bare)
+        }
+        P384_POINT_LEN_BYTES if curve == Some(SECP_384_R_1) && bare.first() == Some(&4) => {
+            info(ID_EC_PUBLIC_KEY, Some(AnyRef::from(&SECP_384_R_1)), bare)
         }
         // The parameters are the OID or the name of the curve, as the module likes.
         ED25519_KEY_LEN_BYTES if curve.is_none_or(|oid| oid == ID_ED_25519) => info(ID_ED_25519, None, bare),

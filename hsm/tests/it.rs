@@ -1,11 +1,26 @@
-//! The tokens, tried on `SoftHSM2`, with OpenSSL and a second PKCS#11 binding as judges.
+//! The tokens, tried on `SoftHSM2`, Kryoptic, openCryptoki and a library that fails on purpose, with OpenSSL and
+//! a second PKCS#11 binding as judges.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where it stopped")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on should say where it stopped"
+)]
 
+#[path = "it/conformance.rs"]
+mod conformance;
+#[path = "it/faults.rs"]
+mod faults;
+#[path = "it/held_keys.rs"]
+mod held_keys;
 #[path = "it/personal.rs"]
 mod personal;
 #[path = "it/recovery.rs"]
 mod recovery;
+#[path = "it/redundancy.rs"]
+mod redundancy;
+#[path = "it/rig.rs"]
+mod rig;
 #[path = "it/second_binding.rs"]
 mod second_binding;
 #[path = "it/signatures.rs"]

@@ -26,6 +26,7 @@ use crate::people::sessions::Session;
 use crate::search::Searching;
 use crate::settings::BodyConfig;
 use crate::store::{Db, StoreError, SystemAct, Tx};
+use crate::trust::TrustServices;
 
 /// The office, shared by all handlers. Cheap to clone.
 #[derive(Clone)]
@@ -58,6 +59,8 @@ pub struct AppParts {
     pub policy: Arc<Policy>,
     /// The rule set in force.
     pub rules: RuleSet,
+    /// Time-stamps and the status of certificates.
+    pub trust: TrustServices,
     /// The index.
     pub searching: Searching,
     /// Typesetting of our own papers.

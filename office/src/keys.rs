@@ -25,7 +25,7 @@ use crate::store::Db;
 
 pub use columns::Columns;
 pub use config::{KeysConfig, TokenConfig};
-pub use documents::DocumentKey;
+pub use documents::{CertifiedKey, DocumentKey};
 pub use pins::MAX_WRONG_PINS;
 
 /// Why nothing was signed, wrapped or unwrapped.
@@ -75,6 +75,8 @@ struct Inner {
     personal: PersonalTokens,
     organisation: DocumentKey,
     batch: Option<DocumentKey>,
+    timestamping: Option<CertifiedKey>,
+    responder: Option<CertifiedKey>,
     log: Pool,
     encryption: Pool,
     config: KeysConfig,
@@ -107,6 +109,8 @@ impl Keys {
             personal: loaded.personal,
             organisation: loaded.organisation,
             batch: loaded.batch,
+            timestamping: loaded.timestamping,
+            responder: loaded.responder,
             log: loaded.log,
             encryption: loaded.encryption,
             trust: loaded.trust,
@@ -205,6 +209,18 @@ impl Keys {
         self.sign_with(&self.0.organisation, digest).await
     }
 
+    /// The key that signs time-stamps, if this appliance issues any.
+    #[must_use]
+    pub fn timestamping(&self) -> Option<&CertifiedKey> {
+        self.0.timestamping.as_ref()
+    }
+
+    /// The key that signs answers about a TEST authority's certificates.
+    #[must_use]
+    pub fn responder(&self) -> Option<&CertifiedKey> {
+        self.0.responder.as_ref()
+    }
+
     /// The key of the appliance with this label that signs documents.
     #[must_use]
     pub fn document_key(&self, label: &str) -> Option<&DocumentKey> {
@@ -273,8 +289,10 @@ impl Keys {
     /// Whether every token of the appliance can take a call.
     #[must_use]
     pub fn is_well(&self) -> bool {
-        let signing = [Some(&self.0.organisation), self.0.batch.as_ref()].into_iter().flatten();
-        let mut pools = signing.map(DocumentKey::pool).chain([&self.0.log, &self.0.encryption]);
+        let documents = [Some(&self.0.organisation), self.0.batch.as_ref()].into_iter().flatten();
+        let services = [self.0.timestamping.as_ref(), self.0.responder.as_ref()].into_iter().flatten();
+        let signing = documents.map(|key| key.pool()).chain(services.map(CertifiedKey::pool));
+        let mut pools = signing.chain([&self.0.log, &self.0.encryption]);
         pools.all(|pool| pool.health().state != hsm::HealthState::Down)
             && self.0.personal.health().state != hsm::HealthState::Down
     }

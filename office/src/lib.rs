@@ -27,6 +27,7 @@ pub mod setup;
 pub mod start;
 pub mod store;
 pub mod text;
+pub mod trust;
 pub mod votes;
 
 pub use app::{App, SignedIn};

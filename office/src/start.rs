@@ -24,6 +24,7 @@ use crate::people::Directory;
 use crate::search::Searching;
 use crate::settings::BodyConfig;
 use crate::store::{Db, SystemAct};
+use crate::trust::{TrustConfig, TrustServices};
 
 /// What the office needs to open.
 #[derive(Clone, Debug, Deserialize)]
@@ -91,6 +92,7 @@ pub async fn open(
     config: OfficeConfig,
     keys: KeysConfig,
     body: BodyConfig,
+    trust: TrustConfig,
     parser: Parser,
 ) -> Result<App, StartError> {
     let rules = read_rules(&config)?;
@@ -106,6 +108,7 @@ pub async fn open(
         // Reading goes on; whatever signs refuses until the clock is right.
         tracing::error!(last_entry = %db.last_entry(), "the clock stands before the last entry of the log: nothing will be signed");
     }
+    let trust = TrustServices::open(trust, &keys).map_err(part("the trust services"))?;
     let blobs = Blobs::local(&config.objects).map_err(part("the object store"))?;
     let n_removed = blobs.remove_staged(&db).await.map_err(part("the object store"))?;
     let n_closed = intentions::close_cut_off(&db, Clock.now()).await.map_err(part("the database"))?;
@@ -137,6 +140,7 @@ pub async fn open(
         policy: Arc::new(policy),
         rules,
         searching,
+        trust,
         typesetter: Arc::new(typesetter),
     }))
 }

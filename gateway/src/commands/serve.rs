@@ -5,18 +5,22 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
+use axum::http::StatusCode;
 use office::App;
 use office::parser::Parser;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tower_http::timeout::TimeoutLayer;
 use tracing_subscriber::EnvFilter;
 
 use crate::commands::PARSER;
 use crate::config::Config;
 use crate::door;
-use crate::listeners::{Bound, Slots};
+use crate::listeners::{Bound, Slots, serve_plain};
 use crate::local::LocalDoor;
 use crate::metrics::Metrics;
 use crate::passwords::Passwords;
@@ -94,9 +98,14 @@ impl Appliance {
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("finding this program")?;
         let parser = Parser::new(program, PARSER);
-        let app =
-            office::start::open(config.office.clone(), config.keys.clone(), config.body.clone(), parser)
-                .await?;
+        let app = office::start::open(
+            config.office.clone(),
+            config.keys.clone(),
+            config.body.clone(),
+            config.trust.clone(),
+            parser,
+        )
+        .await?;
         let metrics = Metrics::new().context("metrics")?;
         let router = door::service(&app, config, Passwords::new()?, metrics.clone())?;
         Ok(Self { app, router, metrics })
@@ -123,6 +132,15 @@ impl Appliance {
                 .await
                 .with_context(|| format!("binding {address}: choose another address in [listen]"))?;
             tokio::spawn(bound.serve(config.limits.clone(), slots.clone()));
+        }
+        if let Some(address) = listen.services {
+            let socket = TcpListener::bind(address)
+                .await
+                .with_context(|| format!("binding {address}: choose another address in listen.services"))?;
+            let deadline = Duration::from_secs(config.limits.request_s);
+            let router = office::trust::services::router(self.app.clone())
+                .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, deadline));
+            tokio::spawn(serve_plain(socket, router, config.limits.clone(), slots.clone()));
         }
         if let Some(path) = &listen.local {
             let door = LocalDoor::bind(path, self.router.clone())

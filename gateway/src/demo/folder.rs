@@ -19,6 +19,12 @@ const SOFTHSM: [&str; 2] =
     ["/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so"];
 /// Where Debian puts fonts with all Vietnamese letters.
 const FONTS: [&str; 2] = ["/usr/share/fonts/truetype/croscore", "/usr/share/fonts/truetype/liberation2"];
+/// The name under which certificates of the demonstration say that their status is asked.
+pub(super) const PKI_HOST: &str = "pki.ecabinet.test";
+/// The demonstration's authorities: the root, and the one that certifies signers.
+pub(super) const AUTHORITIES: [&str; 2] = ["root", "signing"];
+/// An identifier under the enterprise number that is reserved for examples (RFC 5612).
+const TIMESTAMP_POLICY: &str = "1.3.6.1.4.1.32473.1.1";
 /// Longest name that the system takes for a socket, in bytes.
 const MAX_SOCKET_PATH_BYTES: usize = 107;
 
@@ -113,7 +119,7 @@ impl Folder {
     /// Writes `addresses.json`.
     pub(super) fn write_addresses(
         &self,
-        [public, card, admin, metrics]: [SocketAddr; 4],
+        [public, card, admin, metrics, services]: [SocketAddr; 5],
         meeting: &str,
     ) -> anyhow::Result<()> {
         let url = |address: SocketAddr| format!("https://localhost:{}", address.port());
@@ -122,6 +128,7 @@ impl Folder {
             "card": url(card),
             "admin": url(admin),
             "metrics": url(metrics),
+            "services": format!("http://localhost:{}", services.port()),
             "tls_ca": self.tls_ca(),
             "meeting": meeting,
         });
@@ -129,7 +136,10 @@ impl Folder {
     }
 
     /// Writes the configuration that the demonstration runs by.
-    pub(super) fn write_config(&self, [public, card, admin, metrics]: [SocketAddr; 4]) -> anyhow::Result<()> {
+    pub(super) fn write_config(
+        &self,
+        [public, card, admin, metrics, services]: [SocketAddr; 5],
+    ) -> anyhow::Result<()> {
         let path = |name: &str| toml::Value::String(self.path(name).display().to_string());
         let fonts: Vec<_> = Self::fonts()?.iter().map(|path| path.display().to_string()).collect();
         let config = toml::toml! {
@@ -181,9 +191,33 @@ impl Folder {
         put(&mut config, "office", "rules", path("rules.json"));
         put(&mut config, "office", "fonts", fonts.into());
         self.put_keys(&mut config)?;
+        self.put_trust(&mut config, services);
         put(&mut config, "body", "seal_image", path("images/seal.png"));
         put(&mut config, "body", "signature_images", path("images/signatures"));
         Ok(fs::write(self.config(), toml::to_string_pretty(&config)?)?)
+    }
+
+    /// The trust services are those of the demonstration itself: it asks them by a name that stands for its own address.
+    fn put_trust(&self, config: &mut toml::Table, services: SocketAddr) {
+        put(config, "listen", "services", services.to_string().into());
+        let hosts = toml::Table::from_iter([(PKI_HOST.to_owned(), services.to_string().into())]);
+        put(config, "trust", "hosts", hosts.into());
+        put(config, "trust", "timestamps", vec![format!("http://{PKI_HOST}/tsa")].into());
+        put(config, "trust", "timestamp_policy", TIMESTAMP_POLICY.into());
+        put(config, "trust", "level", "LTA".into());
+        let authorities: Vec<toml::Value> = AUTHORITIES
+            .iter()
+            .map(|name| {
+                let path = |name: String| toml::Value::String(self.path(&name).display().to_string());
+                toml::Table::from_iter([
+                    ("name".to_owned(), (*name).into()),
+                    ("key".to_owned(), path(format!("secrets/{name}.pem"))),
+                    ("register".to_owned(), path(format!("data/{name}.register.json"))),
+                ])
+                .into()
+            })
+            .collect();
+        put(config, "trust", "test_authorities", authorities.into());
     }
 
     /// The tokens, keys and certificates that `provision` made.
@@ -213,7 +247,9 @@ impl Folder {
         );
         put(config, "keys", "log", token("log", "log", Some("data/log.pem")));
         put(config, "keys", "encryption", token("encryption", "kek-1", None));
-        put(config, "keys", "batch", token("batch", "batch", Some("data/batch.pem")));
+        for name in ["batch", "timestamping", "responder"] {
+            put(config, "keys", name, token(name, name, Some(&format!("data/{name}.pem"))));
+        }
         Ok(())
     }
 }

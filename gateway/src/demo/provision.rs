@@ -10,12 +10,13 @@ use office::clock::Clock;
 use office::keys::{LOG_KEY, SIGNER_KEY};
 use office::people::store::{self, NewPerson};
 use signing::Certificate;
-use signing::authority::{Authority, Profile, Subject, Validity};
+use signing::authority::{Authority, Profile, Services, Subject, Validity};
+use signing::register::Register;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::accounts::{ASSISTED, Account, Figure, figures};
-use super::folder::Folder;
+use super::folder::{AUTHORITIES, Folder, PKI_HOST};
 use crate::config::Config;
 use crate::{passwords, totp};
 
@@ -39,7 +40,7 @@ pub(super) async fn provision(folder: &Folder) -> anyhow::Result<()> {
         let folder = folder.clone();
         tokio::task::spawn_blocking(move || make(&folder)).await.context("provisioning")??
     };
-    folder.write_config([([127, 0, 0, 1], 0).into(); 4])?;
+    folder.write_config([([127, 0, 0, 1], 0).into(); 5])?;
     let config = Config::read(&folder.config())?;
     let (db, keys) = office::start::open_vault(&config.office, config.keys).await?;
     store::create(&db, &keys, people(made, hashes)?, Clock.now()).await?;
@@ -51,18 +52,31 @@ type Hashes = BTreeMap<String, Zeroizing<String>>;
 fn make(folder: &Folder) -> anyhow::Result<(Vec<Made>, Hashes)> {
     let now = Clock.now();
     let module = Module::load(&Folder::module()?)?;
-    let root = Authority::create_root("TEST e-Cabinet Root CA", now)?;
-    let sub = root.create_sub("TEST e-Cabinet Signing CA", now)?;
+    let [root_name, signing_name] = AUTHORITIES;
+    let root = Authority::create_root("TEST e-Cabinet Root CA", now)?.with_services(services(root_name));
+    let sub = root.create_sub("TEST e-Cabinet Signing CA", now)?.with_services(services(signing_name));
+    let (mut by_root, mut by_sub) = (Register::default(), Register::default());
+    by_root.issued(sub.certificate());
+    folder.write_secret(&format!("secrets/{root_name}.pem"), root.to_pem()?.as_bytes())?;
+    folder.write_secret(&format!("secrets/{signing_name}.pem"), sub.to_pem()?.as_bytes())?;
     fs::write(folder.path("trust/root.pem"), root.certificate().to_pem())?;
     fs::write(folder.path("data/chain.pem"), sub.certificate().to_pem())?;
     fs::write(folder.path("rules.json"), RULES)?;
     make_tls(folder, now)?;
-    make_appliance_tokens(folder, &module, &sub, now)?;
+    for certificate in make_appliance_tokens(folder, &module, &sub, now)? {
+        by_sub.issued(&certificate);
+    }
     let made = figures()
         .into_iter()
         .zip(100..)
         .map(|(figure, serial)| make_person(folder, &module, &sub, figure, serial, now))
         .collect::<anyhow::Result<Vec<_>>>()?;
+    for made in &made {
+        by_sub.issued(&made.certificate);
+    }
+    for (name, register) in AUTHORITIES.into_iter().zip([by_root, by_sub]) {
+        fs::write(folder.path(&format!("data/{name}.register.json")), serde_json::to_vec_pretty(&register)?)?;
+    }
     let accounts: Vec<_> = made.iter().map(|made| &made.account).collect();
     folder.write_secret("accounts.json", &serde_json::to_vec_pretty(&accounts)?)?;
     let names: Vec<_> =
@@ -114,12 +128,15 @@ fn make_appliance_tokens(
     module: &Module,
     sub: &Authority,
     now: Timestamp,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Vec<Certificate>> {
     let validity = Validity::days(now.plus_seconds(-60), VALID_DAYS);
+    let mut issued = Vec::new();
     for (token, key, profile) in [
         ("organisation", "organisation", Some((Profile::Organisation, "CHÍNH PHỦ (THỬ NGHIỆM)", 10_u64))),
         ("log", "log", Some((Profile::Log, "LOG e-Cabinet (THỬ NGHIỆM)", 11))),
         ("batch", "batch", Some((Profile::Organisation, "VĂN PHÒNG CHÍNH PHỦ (THỬ NGHIỆM)", 12))),
+        ("timestamping", "timestamping", Some((Profile::TimeStamping, "TSA e-Cabinet (THỬ NGHIỆM)", 13))),
+        ("responder", "responder", Some((Profile::OcspResponder, "OCSP e-Cabinet (THỬ NGHIỆM)", 14))),
         ("encryption", "kek-1", None),
     ] {
         let (label, key): (TokenLabel, KeyLabel) = (token.parse()?, key.parse()?);
@@ -138,8 +155,18 @@ fn make_appliance_tokens(
         let certificate =
             sub.issue_signer(public.as_bytes(), &Subject::named(name), serial, validity, profile)?;
         fs::write(folder.path(&format!("data/{token}.pem")), certificate.to_pem())?;
+        issued.push(certificate);
     }
-    Ok(())
+    Ok(issued)
+}
+
+/// Where certificates of the demonstration's authority say that their status is asked.
+fn services(name: &str) -> Services {
+    Services {
+        ocsp_url: format!("http://{PKI_HOST}/ocsp"),
+        crl_url: format!("http://{PKI_HOST}/{name}.crl"),
+        issuer_url: format!("http://{PKI_HOST}/{name}.crt"),
+    }
 }
 
 fn make_person(

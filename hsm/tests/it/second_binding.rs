@@ -100,6 +100,7 @@ fn mechanism(scheme: Scheme) -> (CK_MECHANISM, Vec<u8>, Box<CK_RSA_PKCS_PSS_PARA
             (CKM_RSA_PKCS_PSS, pointer.cast_mut().cast::<c_void>(), len, digest)
         }
         Scheme::EcdsaSha256 => (CKM_ECDSA, null_mut(), 0, digest),
+        Scheme::EcdsaSha384 => (CKM_ECDSA, null_mut(), 0, openssl::sha::sha384(MESSAGE).to_vec()),
         Scheme::Ed25519 => (CKM_EDDSA, null_mut(), 0, MESSAGE.to_vec()),
     };
     (CK_MECHANISM { mechanism: number, pParameter: pointer.cast(), ulParameterLen: len }, data, parameters)

@@ -6,8 +6,9 @@ use hsm::{KeyKind, PoolConfig, Scheme, ToSign, TokenError};
 use crate::store::{key, openssl_accepts, pool, with_store};
 
 /// Every kind of key with every scheme that it serves.
-pub(crate) const KEYS: [(&str, KeyKind, &[Scheme]); 4] = [
+pub(crate) const KEYS: [(&str, KeyKind, &[Scheme]); 5] = [
     ("TEST ec", KeyKind::EcP256, &[Scheme::EcdsaSha256]),
+    ("TEST ec384", KeyKind::EcP384, &[Scheme::EcdsaSha384]),
     ("TEST ed", KeyKind::Ed25519, &[Scheme::Ed25519]),
     ("TEST rsa2", KeyKind::Rsa2048, &[Scheme::RsaPkcs1Sha256, Scheme::RsaPssSha256]),
     ("TEST rsa3", KeyKind::Rsa3072, &[Scheme::RsaPkcs1Sha256, Scheme::RsaPssSha256]),
@@ -19,13 +20,18 @@ fn openssl_accepts_every_scheme_and_no_other_message() {
         let (_module, pool) = pool(PoolConfig::default());
         let message = "Nghị quyết THỬ NGHIỆM".as_bytes();
         let digest = Digest::of(message);
+        let sha384 = openssl::sha::sha384(message);
         for (name, kind, schemes) in KEYS {
             let public = pool.generate_key_pair(&key(name), kind).unwrap();
             assert_eq!(pool.public_key(&key(name)).unwrap(), public);
             for &scheme in schemes {
                 let mut inputs = vec![ToSign::Message(message)];
-                if scheme != Scheme::Ed25519 {
-                    inputs.push(ToSign::Digest(&digest));
+                match scheme {
+                    Scheme::Ed25519 => (),
+                    Scheme::EcdsaSha384 => inputs.push(ToSign::Digest384(&sha384)),
+                    Scheme::EcdsaSha256 | Scheme::RsaPkcs1Sha256 | Scheme::RsaPssSha256 => {
+                        inputs.push(ToSign::Digest(&digest));
+                    }
                 }
                 for input in inputs {
                     let signature = pool.sign(&key(name), input, scheme).unwrap();
@@ -66,6 +72,8 @@ fn what_does_not_fit_together_is_refused_with_its_reason() {
         assert!(matches!(unknown, Err(TokenError::KeyNotFound { .. })));
         let other_type = pool.sign(&ec, ToSign::Digest(&digest), Scheme::RsaPssSha256);
         assert!(matches!(other_type, Err(TokenError::KeyNotFound { .. })));
+        let other_curve = pool.sign(&ec, ToSign::Message(b"x"), Scheme::EcdsaSha384);
+        assert!(matches!(other_curve, Err(TokenError::Unsupported { .. })));
         let hashed = pool.sign(&ed, ToSign::Digest(&digest), Scheme::Ed25519);
         assert!(matches!(hashed, Err(TokenError::Unsupported { .. })));
         let long = vec![0; hsm::MAX_MESSAGE_LEN_BYTES + 1];

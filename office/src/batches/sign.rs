@@ -17,6 +17,7 @@ use crate::error::Problem;
 use crate::intentions::Intention;
 use crate::keys::DocumentKey;
 use crate::resolutions;
+use crate::trust::levels;
 
 /// Name of the field that is added to a document without an empty signature field.
 const FIELD: &str = "signature";
@@ -38,7 +39,8 @@ pub(super) async fn sign(
     if let Err(problem) = check(app, key, document, &bytes, now).await {
         return Err(refuse(app, who, permit, batch, document, problem).await?);
     }
-    let request = SignRequest::new(FIELD, key.certificate().clone(), app.keys.chain().to_vec(), now);
+    let mut request = SignRequest::new(FIELD, key.certificate().clone(), app.keys.chain().to_vec(), now);
+    request.room = levels::room(batch.level);
     let prepared = tokio::task::spawn_blocking(move || prepare(&bytes, request))
         .await
         .map_err(|err| Problem::internal(&err))?;
@@ -104,10 +106,7 @@ async fn finish(
     intention: &Intention,
 ) -> Result<Vec<u8>, Problem> {
     let raw = app.keys.sign_with(key, prepared.digest()).await?;
-    let pdf = tokio::task::spawn_blocking(move || prepared.embed(raw.as_bytes()))
-        .await
-        .map_err(|err| Problem::internal(&err))?
-        .map_err(|err| unsignable(&err))?;
+    let pdf = levels::finish(app, prepared, raw.as_bytes(), batch.level).await?;
     let (signed, now) = (Digest::of(&pdf), app.now());
     let mut tx = app.begin(permit).await?;
     store::settle(&mut tx, batch.id, document.number, DocumentState::Signed, None, Some(signed), now).await?;

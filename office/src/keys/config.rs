@@ -9,7 +9,7 @@ use serde::Deserialize;
 use signing::{Certificate, TrustStore};
 use zeroize::Zeroizing;
 
-use super::{DocumentKey, KeysError};
+use super::{CertifiedKey, DocumentKey, KeysError};
 
 /// The `[keys]` part of the configuration.
 #[derive(Clone, Debug, Deserialize)]
@@ -33,6 +33,12 @@ pub struct KeysConfig {
     /// The token whose key signs lists of documents, if there is one.
     #[serde(default)]
     pub batch: Option<TokenConfig>,
+    /// The token whose key signs time-stamps, if this appliance issues any.
+    #[serde(default)]
+    pub timestamping: Option<TokenConfig>,
+    /// The token whose key signs answers about a TEST authority's certificates; test installations only.
+    #[serde(default)]
+    pub responder: Option<TokenConfig>,
 }
 
 /// One token that stays logged in.
@@ -64,6 +70,8 @@ pub(super) struct Loaded {
     pub(super) personal: PersonalTokens,
     pub(super) organisation: DocumentKey,
     pub(super) batch: Option<DocumentKey>,
+    pub(super) timestamping: Option<CertifiedKey>,
+    pub(super) responder: Option<CertifiedKey>,
     pub(super) log: Pool,
     pub(super) encryption: Pool,
     pub(super) trust: TrustStore,
@@ -87,12 +95,18 @@ impl KeysConfig {
         let organisation = self.organisation.document_key(&module, KeyPurpose::Organisation)?;
         let batch =
             self.batch.as_ref().map(|batch| batch.document_key(&module, KeyPurpose::Batch)).transpose()?;
+        let certified = |token: &Option<TokenConfig>| {
+            token.as_ref().map(|token| token.certified_key(&module)).transpose()
+        };
+        let (timestamping, responder) = (certified(&self.timestamping)?, certified(&self.responder)?);
         let log_certificate = self.log.certificate_of(&log)?;
         Ok(Loaded {
             config: self,
             personal,
             organisation,
             batch,
+            timestamping,
+            responder,
             log,
             encryption,
             trust,
@@ -111,10 +125,14 @@ impl TokenConfig {
         Ok(module.open_pool(&self.token, &pin, PoolConfig::default())?)
     }
 
-    fn document_key(&self, module: &Module, purpose: KeyPurpose) -> Result<DocumentKey, KeysError> {
+    fn certified_key(&self, module: &Module) -> Result<CertifiedKey, KeysError> {
         let pool = self.open(module)?;
         let certificate = self.certificate_of(&pool)?;
-        Ok(DocumentKey::new(self.key.clone(), purpose, certificate, pool))
+        Ok(CertifiedKey::new(self.key.clone(), certificate, pool))
+    }
+
+    fn document_key(&self, module: &Module, purpose: KeyPurpose) -> Result<DocumentKey, KeysError> {
+        Ok(DocumentKey::new(self.certified_key(module)?, purpose))
     }
 
     /// The certificate, if it belongs to the key on the token.

@@ -1,4 +1,4 @@
-//! The appliance's keys that sign documents: the organisation's, and one for lists.
+//! The appliance's certified keys: those that sign documents, and those of its trust services.
 
 use cabinet::Digest;
 use hsm::{KeyLabel, Pool, RawSignature, ToSign};
@@ -7,35 +7,23 @@ use signing::Certificate;
 
 use super::{KeysError, blocking, scheme_of};
 
-/// A key of the appliance that signs documents, with its certificate and its token.
-#[derive(Debug)]
-pub struct DocumentKey {
+/// A key of the appliance, with its certificate and its token.
+#[derive(Clone, Debug)]
+pub struct CertifiedKey {
     label: KeyLabel,
-    purpose: KeyPurpose,
     certificate: Certificate,
     pool: Pool,
 }
 
-impl DocumentKey {
-    pub(super) const fn new(
-        label: KeyLabel,
-        purpose: KeyPurpose,
-        certificate: Certificate,
-        pool: Pool,
-    ) -> Self {
-        Self { label, purpose, certificate, pool }
+impl CertifiedKey {
+    pub(super) const fn new(label: KeyLabel, certificate: Certificate, pool: Pool) -> Self {
+        Self { label, certificate, pool }
     }
 
     /// Its label.
     #[must_use]
     pub fn label(&self) -> &str {
         self.label.as_str()
-    }
-
-    /// What it signs.
-    #[must_use]
-    pub const fn purpose(&self) -> KeyPurpose {
-        self.purpose
     }
 
     /// Its certificate.
@@ -48,9 +36,41 @@ impl DocumentKey {
         &self.pool
     }
 
-    pub(super) async fn sign(&self, digest: Digest) -> Result<RawSignature, KeysError> {
+    /// Signs a digest by the algorithm of the certificate's key.
+    ///
+    /// # Errors
+    ///
+    /// * [`KeysError::Token`].
+    pub async fn sign(&self, digest: Digest) -> Result<RawSignature, KeysError> {
         let scheme = scheme_of(&self.certificate)?;
         let (pool, label) = (self.pool.clone(), self.label.clone());
         blocking(move || Ok(pool.sign(&label, ToSign::Digest(&digest), scheme)?)).await
+    }
+}
+
+/// A key of the appliance that signs documents.
+#[derive(Clone, Debug)]
+pub struct DocumentKey {
+    key: CertifiedKey,
+    purpose: KeyPurpose,
+}
+
+impl DocumentKey {
+    pub(super) const fn new(key: CertifiedKey, purpose: KeyPurpose) -> Self {
+        Self { key, purpose }
+    }
+
+    /// What it signs.
+    #[must_use]
+    pub const fn purpose(&self) -> KeyPurpose {
+        self.purpose
+    }
+}
+
+impl std::ops::Deref for DocumentKey {
+    type Target = CertifiedKey;
+
+    fn deref(&self) -> &CertifiedKey {
+        &self.key
     }
 }

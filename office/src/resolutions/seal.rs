@@ -26,6 +26,7 @@ use crate::idempotency::Repeatable;
 use crate::intentions::Intention;
 use crate::keys::Signer;
 use crate::live::Live;
+use crate::trust::levels;
 
 /// What the register gives this Resolution, if nobody is faster.
 struct Number {
@@ -66,10 +67,7 @@ pub(super) async fn seal(
         Intention::declare(tx, Act::SealIntended, subject, who.id, prepared.digest(), now).await?;
     let recorded = async {
         let raw = app.keys.sign_as_organisation(prepared.digest()).await?;
-        let pdf = tokio::task::spawn_blocking(move || prepared.embed(raw.as_bytes()))
-            .await
-            .map_err(|err| Problem::internal(&err))?
-            .map_err(|err| Problem::internal(&err))?;
+        let pdf = levels::finish(app, prepared, raw.as_bytes(), app.trust.level()).await?;
         record(app, who, permit, resolution, state, &signed, pdf, &number, &intention, repeatable).await
     };
     let recorded = recorded.await;
@@ -159,6 +157,7 @@ async fn prepare(
         SignRequest::new(SEAL, app.keys.organisation_certificate().clone(), app.keys.chain().to_vec(), now);
     request.location = Some(app.body.place.clone());
     request.lock = Lock::AllFields;
+    request.room = levels::room(app.trust.level());
     tokio::task::spawn_blocking(move || {
         let typeset = |result: Result<papers::write::Typeset, papers::write::WriteError>| {
             result.map(|typeset| typeset.pdf).map_err(|err| Problem::internal(&err))

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::draft::SIGNATURE;
 use super::store::{self, Resolution};
 use crate::app::{App, SignedIn};
+use crate::batches::Level;
 use crate::dossiers::intake::{self, NewDocument};
 use crate::dossiers::{self};
 use crate::entries::Draft;
@@ -18,6 +19,7 @@ use crate::error::Problem;
 use crate::idempotency::Repeatable;
 use crate::intentions::Intention;
 use crate::live::{Change, Live};
+use crate::trust::levels;
 use crate::votes::cast;
 
 /// Signs the current revision, which must be the one with the digest that the signer was shown.
@@ -46,8 +48,11 @@ pub(super) async fn sign(
     .map_err(|err| {
         Problem::conflict("no-signature-image", format!("the signer's image is missing: {err}"))
     })?;
+    // Evidence is added once the last signature is there: the clerk seals exactly what was signed here.
+    let level = if app.trust.level() == Level::B { Level::B } else { Level::T };
     let mut request = SignRequest::new(SIGNATURE, signer.certificate.clone(), app.keys.chain().to_vec(), now);
     request.certify = Some(DocMdp::FillAndSign);
+    request.room = levels::room(level);
     request.location = Some(app.body.place.clone());
     let prepared = tokio::task::spawn_blocking(move || {
         request.appearance = Some(Appearance::image_png(&image)?);
@@ -63,10 +68,7 @@ pub(super) async fn sign(
         Intention::declare(tx, Act::ResolutionIntended, subject, who.id, prepared.digest(), now).await?;
     let recorded = async {
         let raw = app.keys.sign_as(&signer, pin, prepared.digest()).await?;
-        let signed = tokio::task::spawn_blocking(move || prepared.embed(raw.as_bytes()))
-            .await
-            .map_err(|err| Problem::internal(&err))?
-            .map_err(|err| Problem::internal(&err))?;
+        let signed = levels::finish(app, prepared, raw.as_bytes(), level).await?;
         record(app, who, permit, resolution, state, &document, signed, &intention, repeatable).await
     };
     let recorded = recorded.await;

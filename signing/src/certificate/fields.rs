@@ -3,6 +3,9 @@
 //! Source: `docs/sources.md`, entry `rfc5280`.
 
 use const_oid::ObjectIdentifier;
+use const_oid::db::rfc5280::ID_AD_OCSP;
+use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
+use x509_cert::ext::pkix::{AuthorityInfoAccessSyntax, CrlDistributionPoints};
 
 use super::Certificate;
 use crate::Invalid;
@@ -78,4 +81,31 @@ impl Certificate {
         let key = issuer.public_key()?;
         Ok(self.x509()?.verify(&key).unwrap_or(false))
     }
+
+    /// Addresses of OCSP responders that the certificate names.
+    #[must_use]
+    pub fn responder_addresses(&self) -> Vec<String> {
+        let Ok(Some((_, access))) = self.to_be_signed().get::<AuthorityInfoAccessSyntax>() else {
+            return Vec::new();
+        };
+        let responders = access.0.iter().filter(|access| access.access_method == ID_AD_OCSP);
+        responders.filter_map(|access| address(&access.access_location)).collect()
+    }
+
+    /// Addresses of revocation lists that the certificate names.
+    #[must_use]
+    pub fn list_addresses(&self) -> Vec<String> {
+        let Ok(Some((_, points))) = self.to_be_signed().get::<CrlDistributionPoints>() else {
+            return Vec::new();
+        };
+        let names = points.0.iter().filter_map(|point| match &point.distribution_point {
+            Some(DistributionPointName::FullName(names)) => Some(names),
+            Some(DistributionPointName::NameRelativeToCRLIssuer(_)) | None => None,
+        });
+        names.flatten().filter_map(address).collect()
+    }
+}
+
+fn address(name: &GeneralName) -> Option<String> {
+    if let GeneralName::UniformResourceIdentifier(uri) = name { Some(uri.to_string()) } else { None }
 }

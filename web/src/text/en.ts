@@ -434,6 +434,7 @@ export const en = {
     'session-closed': 'Session closed',
     'session-opened': 'Session opened',
     'session-refused': 'Session refused',
+    'timestamps-issued': 'Time-stamps issued',
     'vote-closed': 'Vote closed',
     'vote-opened': 'Vote opened',
   },

@@ -435,6 +435,7 @@ export const vi = {
     'session-closed': 'Đăng xuất',
     'session-opened': 'Đăng nhập',
     'session-refused': 'Từ chối đăng nhập',
+    'timestamps-issued': 'Cấp dấu thời gian',
     'vote-closed': 'Đóng biểu quyết',
     'vote-opened': 'Mở biểu quyết',
   },
