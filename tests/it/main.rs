@@ -7,3 +7,4 @@ mod durable;
 mod floors;
 mod session;
 mod stage;
+mod validate;
