@@ -47,6 +47,7 @@ acts! {
     DocumentRead = "document-read",
     DocumentRefused = "document-refused",
     DocumentUploaded = "document-uploaded",
+    DocumentValidated = "document-validated",
     EvidenceExported = "evidence-exported",
     IntentionClosed = "intention-closed",
     InvitationsSent = "invitations-sent",

@@ -1,13 +1,14 @@
-//! The offline verifier: named checks over a bundle, a log export or a signed PDF, and the verdict they add up to.
+//! The offline verifier: named checks over a bundle, a log export, a signed PDF or a CMS signature, and the verdict
+//! they add up to.
 //!
 //! Nothing stops at the first finding; every check that can run does. Callers pass the time and the anchors.
 
 mod ballots;
 mod bundle;
 mod chain;
+mod document;
 mod export;
 mod log;
-mod pdf;
 mod resolution;
 
 use std::fmt;
@@ -15,25 +16,36 @@ use std::fmt;
 use cabinet::Timestamp;
 use cabinet::vote::Outcome;
 use serde::{Serialize, Serializer};
-use signing::validation::SignatureReport;
+use signing::validation::{self, Context, SignatureReport, TimestampReport, etsi};
 use signing::{Invalid, TrustStore};
 
 /// The largest file that is verified, in bytes.
 pub const MAX_FILE_BYTES: u64 = 512 << 20;
 /// How many doubts of one check are told in full.
 const MAX_TOLD: usize = 5;
+/// How a CMS begins.
+const DER_SEQUENCE: &[u8] = &[0x30];
 /// Where a PDF's header may stand at the latest, in bytes.
 const PDF_HEADER_WITHIN: usize = 1_024;
 
 /// What is taken for granted.
 #[derive(Clone, Copy, Debug)]
 pub struct Conditions<'a> {
-    /// The instant at which certificates must be valid.
-    pub at: Timestamp,
+    /// Anchors, time, algorithms, and what is asked and known of revocation. Without anchors nothing is more than
+    /// intact; evidence inside bundles and log exports is judged by anchors and time alone.
+    pub context: Context<'a>,
+    /// What a CMS signature is over that does not hold its content.
+    pub content: Option<&'a [u8]>,
     /// A checkpoint kept elsewhere, which a log export must extend.
     pub seen: Option<&'a str>,
-    /// The trust anchors; without them nothing is more than intact.
-    pub trust: Option<&'a TrustStore>,
+}
+
+impl<'a> Conditions<'a> {
+    /// Anchors and the instant at which certificates must be valid; for the rest what is built in.
+    #[must_use]
+    pub fn at(trust: Option<&'a TrustStore>, at: Timestamp) -> Self {
+        Self { context: Context::at(trust, at), content: None, seen: None }
+    }
 }
 
 /// What a check, or all of them, came to.
@@ -116,11 +128,16 @@ pub struct Report {
     pub verdict: Verdict,
     /// One for each signature.
     pub signatures: Vec<SignatureReport>,
+    /// One for each document time-stamp.
+    pub timestamps: Vec<TimestampReport>,
     /// One for each check.
     pub checks: Vec<Check>,
     /// The outcome as recounted from the ballots, where there is a vote.
     #[serde(skip)]
     pub recount: Option<Outcome>,
+    /// Whether the file is a signed document, not a bundle or an export.
+    #[serde(skip)]
+    pub is_document: bool,
 }
 
 impl Report {
@@ -131,7 +148,24 @@ impl Report {
     ) -> Self {
         // Without a single check nothing was shown.
         let verdict = checks.iter().map(|check| check.verdict).max().unwrap_or(Verdict::CannotTell);
-        Self { verdict, signatures, checks, recount }
+        Self { verdict, signatures, timestamps: Vec::new(), checks, recount, is_document: false }
+    }
+
+    /// The report of ETSI TS 119 102-2 as XML on a signed document, by the same conditions; `None` on other files.
+    #[must_use]
+    pub fn to_xml(&self, conditions: &Conditions<'_>) -> Option<String> {
+        Some(etsi::to_xml(&self.document()?, &conditions.context))
+    }
+
+    /// The report on a signed document in Vietnamese lines; `None` on other files.
+    #[must_use]
+    pub fn to_text(&self) -> Option<String> {
+        Some(validation::text::of(&self.document()?))
+    }
+
+    fn document(&self) -> Option<validation::Report> {
+        let (signatures, timestamps) = (self.signatures.clone(), self.timestamps.clone());
+        self.is_document.then_some(validation::Report { signatures, timestamps })
     }
 
     /// The report on a file that could not be read.
@@ -148,7 +182,7 @@ impl Report {
     }
 }
 
-/// Verifies a file of whatever kind: signed PDF, evidence bundle or log export.
+/// Verifies a file of whatever kind: signed PDF, CMS signature, evidence bundle or log export.
 #[must_use]
 pub fn file(bytes: &[u8], conditions: &Conditions<'_>) -> Report {
     let has = |mark: &[u8], within: usize| {
@@ -157,13 +191,16 @@ pub fn file(bytes: &[u8], conditions: &Conditions<'_>) -> Report {
             .is_some_and(|start| start.windows(mark.len()).any(|window| window == mark))
     };
     if has(b"%PDF-", PDF_HEADER_WITHIN) {
-        pdf::file(bytes, conditions)
+        document::pdf(bytes, conditions)
+    } else if bytes.starts_with(DER_SEQUENCE) {
+        document::cms(bytes, conditions)
     } else if bytes.starts_with(b"{\"body\":") || has(b"\"ecabinet/bundle/v1\"", usize::MAX) {
         bundle::file(bytes, conditions)
     } else if bytes.starts_with(b"{\"certificates\":") || has(b"\"ecabinet/log/v1\"", usize::MAX) {
         export::file(bytes, conditions)
     } else {
-        let says = "This is no signed PDF, evidence bundle or log export; give one of these.".to_owned();
+        let says = "This is no signed PDF, CMS signature, evidence bundle or log export; give one of these."
+            .to_owned();
         Report::new(Vec::new(), vec![Check { name: "kind", says, verdict: Verdict::CannotTell }], None)
     }
 }

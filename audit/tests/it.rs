@@ -12,6 +12,8 @@ mod binary;
 mod bundle;
 #[path = "it/corpus.rs"]
 mod corpus;
+#[path = "it/document.rs"]
+mod document;
 #[path = "it/export.rs"]
 mod export;
 #[path = "it/resolution.rs"]

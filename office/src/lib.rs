@@ -28,6 +28,7 @@ pub mod start;
 pub mod store;
 pub mod text;
 pub mod trust;
+pub mod validation;
 pub mod votes;
 
 pub use app::{App, SignedIn};

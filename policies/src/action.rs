@@ -44,6 +44,8 @@ actions! {
     ListResolutions on Office;
     /// Lists people and their roles, to set a roll.
     ListPeople on Office;
+    /// Has a document of his own judged; nothing of it is kept.
+    ValidateDocument on Office;
     /// Searches; what the searcher may not open is neither listed nor counted.
     Search on Office;
 

@@ -243,8 +243,7 @@ impl<'a> Parts<'a> {
             return Err(Invalid::ContentDiffers);
         }
         let scheme = Scheme::parse(self.signature_algorithm, hash)?;
-        // The signature covers the attributes as a SET, though they are sent under [0].
-        scheme.verify(&signer, &tlv::write(tlv::SET, &[self.signed_attributes]), self.signature)?;
+        scheme.verify(&signer, &self.to_be_signed(), self.signature)?;
         let signing_time = attributes.optional(SIGNING_TIME).map(parse_time).transpose()?;
         Ok(Checked { signer, others, signing_time, reference: reference.kind })
     }
@@ -299,6 +298,11 @@ impl<'a> Parts<'a> {
             before = attribute.whole;
         }
         Ok(true)
+    }
+
+    /// What the signature covers: the attributes as a SET, though they are sent under `[0]`.
+    pub(crate) fn to_be_signed(&self) -> Vec<u8> {
+        tlv::write(tlv::SET, &[self.signed_attributes])
     }
 
     pub(crate) fn hash(&self) -> Result<Hash, Invalid> {

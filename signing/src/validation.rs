@@ -15,15 +15,21 @@ mod byte_range;
 mod changes;
 mod context;
 pub(crate) mod digests;
+pub mod etsi;
 mod evidence;
+mod facts;
 mod lock;
+mod message;
 mod process;
 mod report;
 mod revisions;
+pub mod text;
 mod timestamps;
 
 pub use context::{Context, Material, RevocationRule};
-pub use process::Revocation;
+pub use facts::Facts;
+pub use message::validate_cms;
+pub use process::{Revocation, Revoked};
 pub use report::{Change, ChangeKind, Coverage, Indication, Integrity, Report, SignatureReport};
 pub use timestamps::{TimestampKind, TimestampReport};
 
@@ -112,7 +118,11 @@ fn validate(source: Source<'_>, context: &Context<'_>) -> Result<Report, PdfErro
         let report = match covered {
             Ok(covered) if covered.is_timestamp() => continue,
             Ok(covered) => match stand(&document, *candidate, covered, &awaited) {
-                Ok(standing) => standing.report(judge(covered, &digests, &process, &proofs)),
+                Ok(standing) => {
+                    let judged = judge(covered, &digests, &process, &proofs);
+                    let facts = Some(Facts::of(covered, &digests));
+                    standing.report(SignatureReport { facts, ..judged })
+                }
                 Err(Malformed(what)) => SignatureReport::malformed(what),
             },
             Err(Malformed(what)) => SignatureReport::malformed(what),
@@ -345,17 +355,21 @@ fn judge(
     process: &Process<'_>,
     proofs: &Proofs,
 ) -> SignatureReport {
-    let examined = match examine(covered, digests) {
-        Ok(examined) => examined,
-        Err(invalid) => return SignatureReport::broken(&invalid),
-    };
+    match examine(covered, digests) {
+        Ok(examined) => weigh(examined, covered.end, process, proofs),
+        Err(invalid) => SignatureReport::broken(&invalid),
+    }
+}
+
+/// Judges the path of a signature whose value fits and which covers a document up to `end`.
+fn weigh(examined: Examined, end: usize, process: &Process<'_>, proofs: &Proofs) -> SignatureReport {
     let Examined { checked, suite, tokens } = examined;
-    let judge = |token: &Token| timestamps::of_signature(token, covered.end, process, proofs);
+    let judge = |token: &Token| timestamps::of_signature(token, end, process, proofs);
     let timestamps: Vec<_> = tokens.iter().map(judge).collect();
     let passed = |(_, stamp): &(&Token, &TimestampReport)| stamp.indication == Indication::TotalPassed;
     let stamps: Vec<&Token> = tokens.iter().zip(&timestamps).filter(passed).map(|(token, _)| token).collect();
     let times = stamps.iter().map(|token| token.info().gen_time);
-    let earliest = times.chain(proofs.of_what_ends_at(covered.end)).min();
+    let earliest = times.chain(proofs.of_what_ends_at(end)).min();
     let subject = Subject { signer: &checked.signer, others: &checked.others, suite, usage: Use::Signature };
     let accepted = if !checked.signer.may_sign_documents() {
         Err(Refusal::of(&Invalid::KeyUsage))
@@ -365,10 +379,11 @@ fn judge(
         process.accept(subject, earliest, proofs)
     };
     let lasting = match earliest {
-        Some(at) if accepted.is_ok() => lasting((subject, at, covered.end), &stamps, process, proofs),
+        Some(at) if accepted.is_ok() => lasting((subject, at, end), &stamps, process, proofs),
         Some(_) | None => Lasting::Elsewhere,
     };
-    SignatureReport::intact(checked, accepted, Proven { earliest, lasting }, timestamps)
+    let judged = SignatureReport::intact(checked, accepted, Proven { earliest, lasting }, timestamps);
+    SignatureReport { suite: Some(suite), ..judged }
 }
 
 /// Where the evidence is about a signature that existed at a time, and about one of the time-stamps that prove it.

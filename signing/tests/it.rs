@@ -1,6 +1,7 @@
 //! What the formats promise to the outside: foreign judges accept our signatures, attacks are refused.
 //!
-//! Needs `openssl`, `pdfsig`, `qpdf` and pyHanko (`tests/scripts/pyhanko`), and the outside data in `ECABINET_DATA`.
+//! Needs `openssl`, `pdfsig`, `qpdf`, `xmllint` and pyHanko (`tests/scripts/pyhanko`), and the outside data in
+//! `ECABINET_DATA`.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -14,6 +15,8 @@ mod attacks;
 mod cades;
 #[path = "it/corpus.rs"]
 mod corpus;
+#[path = "it/etsi.rs"]
+mod etsi;
 #[path = "it/files.rs"]
 mod files;
 #[path = "it/fixtures.rs"]

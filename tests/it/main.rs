@@ -8,3 +8,4 @@ mod floors;
 mod session;
 mod stage;
 mod trust;
+mod validate;

@@ -107,11 +107,11 @@ fn signatures(
 ) -> (Vec<SignatureReport>, Check) {
     let mut doubts = Doubts::default();
     let no_anchors = TrustStore::default();
-    let trust = conditions.trust.unwrap_or(&no_anchors);
+    let trust = conditions.context.trust.unwrap_or(&no_anchors);
     let mut reports = Vec::new();
     for ballot in ballots {
         let content = Digest::of(ballot.part.statement.as_bytes());
-        let found = cades::verify(&ballot.part.cms.0, &content, trust, conditions.at);
+        let found = cades::verify(&ballot.part.cms.0, &content, trust, conditions.context.at);
         let expected = opened.frozen.roll.member(ballot.statement.member).map(|member| member.certificate);
         match &found {
             Ok(verified) if expected == Some(verified.signer.fingerprint()) => {}

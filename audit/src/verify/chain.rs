@@ -31,9 +31,9 @@ pub(super) fn log_key(certificates: &[Blob], conditions: &Conditions<'_>) -> (Op
             return (None, doubts.finish(NAME, ""));
         }
     };
-    match conditions.trust {
+    match conditions.context.trust {
         None => doubts.cannot_tell("No trust anchors were given (--trust), so the log key may be anybody's."),
-        Some(trust) => match LogKey::from_certificates(&parsed, trust, conditions.at) {
+        Some(trust) => match LogKey::from_certificates(&parsed, trust, conditions.context.at) {
             Ok(_) => {}
             Err(BadNote::Path(reason)) => doubts.doubt(Verdict::of(&reason), told(&reason)),
             Err(reason) => doubts.contradict(format!("{reason}.")),

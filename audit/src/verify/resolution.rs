@@ -7,7 +7,7 @@ use signing::validation::SignatureReport;
 
 use super::bundle::Opened;
 use super::log::{self, Logged, Stated};
-use super::{Check, Conditions, Doubts, pdf};
+use super::{Check, Conditions, Doubts, document};
 use crate::acts::{ResolutionDrafted, ResolutionSealed, ResolutionSigned};
 use crate::bundle::ResolutionPart;
 
@@ -32,7 +32,7 @@ pub(super) fn sealed(
     logged: &[Logged],
     conditions: &Conditions<'_>,
 ) -> Found {
-    let found = pdf::signatures(&part.pdf.0, conditions);
+    let found = document::signatures(&part.pdf.0, conditions);
     let checks = vec![
         entries(part, opened, closed_at, recount, logged),
         found.check("resolution-signatures"),
@@ -99,7 +99,7 @@ fn entries(
 }
 
 /// Checks `resolution-signers`: the Prime Minister of the roll first, then an organisation, which is nobody on the roll.
-fn signers(found: &pdf::Found, opened: &Opened) -> Check {
+fn signers(found: &document::Found, opened: &Opened) -> Check {
     let mut doubts = Doubts::default();
     let roll = &opened.frozen.roll;
     let prime_minister = roll.member(roll.prime_minister);

@@ -13,7 +13,7 @@ use signing::validation::{Indication, Integrity};
 use crate::world::{self, NOW, PKI, World, id, rewritten, seal};
 
 fn verify(bytes: &[u8]) -> Report {
-    verify::file(bytes, &Conditions { at: NOW.plus_seconds(60), seen: None, trust: Some(&world::trust()) })
+    verify::file(bytes, &Conditions::at(Some(&world::trust()), NOW.plus_seconds(60)))
 }
 
 /// The bundle is contradicted, and the named checks, not just any, say so.
@@ -85,7 +85,7 @@ fn without_the_right_anchor_or_at_a_wrong_time_nothing_can_be_told() {
         (Some(&known), NOW.plus_seconds(366 * 86_400)),
         (Some(&known), NOW.plus_seconds(-86_400)),
     ] {
-        let report = verify::file(&bytes, &Conditions { at, seen: None, trust });
+        let report = verify::file(&bytes, &Conditions::at(trust, at));
         assert_eq!(report.verdict, Verdict::CannotTell, "{:#?}", report.checks);
         assert_eq!(report.check("outcome").unwrap().verdict, Verdict::Verified);
         for line in report.signatures {
@@ -104,7 +104,7 @@ fn no_byte_of_a_bundle_is_free() {
         for thread in 0..n_threads {
             let (mut bytes, trust) = (bytes.clone(), &trust);
             scope.spawn(move || {
-                let conditions = Conditions { at: NOW.plus_seconds(60), seen: None, trust: Some(trust) };
+                let conditions = Conditions::at(Some(trust), NOW.plus_seconds(60));
                 for i in (thread..bytes.len()).step_by(n_threads) {
                     // A digit stays a digit and a letter a letter: the file still parses.
                     bytes[i] ^= 1;

@@ -6,7 +6,7 @@ use audit::{Act, LogExport};
 use crate::world::{self, NOW, PKI, World, rewritten};
 
 fn verify_seen(bytes: &[u8], seen: Option<&str>) -> Report {
-    verify::file(bytes, &Conditions { at: NOW.plus_seconds(60), seen, trust: Some(&world::trust()) })
+    verify::file(bytes, &Conditions { seen, ..Conditions::at(Some(&world::trust()), NOW.plus_seconds(60)) })
 }
 
 #[track_caller]
@@ -26,8 +26,7 @@ fn contradicted(export: &LogExport, names: &[&str]) {
 fn an_untouched_export_is_verified() {
     let report = verify_seen(&World::voted().export().encode(), None);
     assert_eq!(report.verdict, Verdict::Verified, "{:#?}", report.checks);
-    let report =
-        verify::file(&World::voted().export().encode(), &Conditions { at: NOW, seen: None, trust: None });
+    let report = verify::file(&World::voted().export().encode(), &Conditions::at(None, NOW));
     assert_eq!(report.verdict, Verdict::CannotTell);
 }
 

@@ -21,16 +21,25 @@ pub(super) fn of(document: &Document<'_>, survey: &Survey) -> Material {
     for (_, covered) in &survey.0 {
         let covered = covered.as_ref().ok().filter(|covered| covered.end <= len);
         let Some(der) = covered.and_then(|covered| covered.der().ok()) else { continue };
-        let Ok(parts) = cms::parse(der) else { continue };
-        found
-            .certificates
-            .extend(parts.certificates.iter().filter_map(|der| Certificate::from_der(der).ok()));
-        found.crls.extend(parts.crls.iter().map(|der| der.to_vec()));
-        for token in cades::time_stamps(der).unwrap_or_default() {
-            found.certificates.extend(from_token(&token));
-        }
+        gather(&mut found, der);
     }
     found
+}
+
+/// The same of a signature that is no part of a document.
+pub(super) fn of_cms(der: &[u8]) -> Material {
+    let mut found = Material::default();
+    gather(&mut found, der);
+    found
+}
+
+fn gather(found: &mut Material, der: &[u8]) {
+    let Ok(parts) = cms::parse(der) else { return };
+    found.certificates.extend(parts.certificates.iter().filter_map(|der| Certificate::from_der(der).ok()));
+    found.crls.extend(parts.crls.iter().map(|der| der.to_vec()));
+    for token in cades::time_stamps(der).unwrap_or_default() {
+        found.certificates.extend(from_token(&token));
+    }
 }
 
 fn from_token(token: &Token) -> impl Iterator<Item = Certificate> {

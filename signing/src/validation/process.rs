@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::context::{Context, Material, RevocationRule};
 use super::timestamps::Proofs;
 use crate::algorithm_policy::{NotAccepted, Suite, Use};
-use crate::crl::Crl;
+use crate::crl::{Crl, Reason};
 use crate::path::{self, Constraints, Evidence, Path, PathFailure, RevocationStatus, Rule, Silence};
 use crate::trust::Purpose;
 use crate::{Certificate, Invalid, ocsp};
@@ -55,11 +55,24 @@ pub enum Revocation {
     NotChecked,
 }
 
+/// A certificate of the path that was revoked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Revoked {
+    /// SHA-256 of the certificate.
+    pub certificate: Digest,
+    /// Since when.
+    pub at: Timestamp,
+    /// Why, as far as the authority says.
+    pub reason: Option<Reason>,
+}
+
 /// Why a signature is not accepted at a time.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Refusal {
     pub(super) sub_indication: &'static str,
     pub(super) says: String,
+    /// The certificate that was revoked, if that is why.
+    pub(super) revoked: Option<Revoked>,
     /// Whether a proof of an earlier existence could mend it.
     is_of_time: bool,
 }
@@ -203,6 +216,7 @@ impl<'a> Process<'a> {
                 "an authority on the path was revoked at {falls}, and nothing proves that the evidence is older"
             ),
             is_of_time: true,
+            revoked: None,
         })
     }
 
@@ -269,13 +283,14 @@ impl<'a> Process<'a> {
             sub_indication: "CRYPTO_CONSTRAINTS_FAILURE_NO_POE",
             is_of_time: matches!(refused, NotAccepted::Expired { .. }),
             says: refused.to_string(),
+            revoked: None,
         })
     }
 }
 
 impl Refusal {
     fn final_(sub_indication: &'static str, says: String) -> Self {
-        Self { sub_indication, says, is_of_time: false }
+        Self { sub_indication, says, revoked: None, is_of_time: false }
     }
 
     pub(super) fn of(invalid: &Invalid) -> Self {
@@ -292,6 +307,12 @@ impl Refusal {
     fn of_path(failure: PathFailure) -> Self {
         let is_of_time =
             matches!(failure.rule, Rule::Expired | Rule::Revoked { .. } | Rule::RevocationUnknown(_));
-        Self { sub_indication: failure.sub_indication(), says: failure.to_string(), is_of_time }
+        let revoked = if let Rule::Revoked { at, reason } = failure.rule {
+            Some(Revoked { certificate: failure.fingerprint, at, reason })
+        } else {
+            None
+        };
+        let (sub_indication, says) = (failure.sub_indication(), failure.to_string());
+        Self { sub_indication, says, revoked, is_of_time }
     }
 }

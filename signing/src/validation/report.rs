@@ -3,8 +3,10 @@
 use cabinet::Timestamp;
 use serde::{Serialize, Serializer};
 
-use super::process::{Accepted, Refusal, Revocation};
+use super::facts::Facts;
+use super::process::{Accepted, Refusal, Revocation, Revoked};
 use super::timestamps::TimestampReport;
+use crate::algorithm_policy::Suite;
 use crate::certificate::Certificate;
 use crate::{Invalid, cms};
 
@@ -68,6 +70,15 @@ pub struct SignatureReport {
     /// The signer's certificate.
     #[serde(skip)]
     pub certificate: Option<Certificate>,
+    /// What the signature consists of, as far as it could be read.
+    #[serde(skip)]
+    pub facts: Option<Facts>,
+    /// What it was made with, once it verifies.
+    #[serde(skip)]
+    pub suite: Option<Suite>,
+    /// The certificate that was revoked, if that is why it is not accepted.
+    #[serde(skip)]
+    pub revoked: Option<Revoked>,
     /// The name of the signature field; empty if the signature is malformed.
     #[serde(skip)]
     pub field: String,
@@ -162,6 +173,33 @@ pub enum ChangeKind {
     Structure,
 }
 
+impl ChangeKind {
+    /// Its name in reports, as it is serialised.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Signature => "signature",
+            Self::DocumentTimestamp => "document-timestamp",
+            Self::ValidationData => "validation-data",
+            Self::TextFieldFilled => "text-field-filled",
+            Self::FieldChanged => "field-changed",
+            Self::FieldAdded => "field-added",
+            Self::FieldRemoved => "field-removed",
+            Self::Overlay => "overlay",
+            Self::Information => "information",
+            Self::Extension => "extension",
+            Self::Catalog => "catalog",
+            Self::Page => "page",
+            Self::Annotation => "annotation",
+            Self::Content => "content",
+            Self::Object => "object",
+            Self::Trailer => "trailer",
+            Self::StrayBytes => "stray-bytes",
+            Self::Structure => "structure",
+        }
+    }
+}
+
 /// When a signature is proven to have existed, and what is kept of that.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Proven {
@@ -212,6 +250,9 @@ impl SignatureReport {
             timestamps: Vec::new(),
             path: Vec::new(),
             certificate: None,
+            facts: None,
+            suite: None,
+            revoked: None,
             field: String::new(),
             covered_bytes: 0,
             reason: String::new(),
@@ -269,6 +310,7 @@ impl SignatureReport {
                 report.indication = Indication::Indeterminate;
                 report.sub_indication = Some(refusal.sub_indication);
                 report.reason = refusal.says;
+                report.revoked = refusal.revoked;
             }
         }
         report

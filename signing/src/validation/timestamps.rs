@@ -54,6 +54,15 @@ pub struct TimestampReport {
     /// The authority's certificate.
     #[serde(skip)]
     pub certificate: Option<Certificate>,
+    /// From the authority to the anchor, once it is accepted.
+    #[serde(skip)]
+    pub path: Vec<Certificate>,
+    /// What it was made with, once it verifies.
+    #[serde(skip)]
+    pub suite: Option<Suite>,
+    /// The token, as far as it is one element of DER.
+    #[serde(skip)]
+    pub token: Vec<u8>,
     /// Length of the stamped revision in bytes; 0 for a signature's.
     #[serde(skip)]
     pub covered_bytes: usize,
@@ -129,6 +138,7 @@ pub(super) fn of_document(
 ) -> TimestampReport {
     let mut report = TimestampReport::new(TimestampKind::Document);
     report.covered_bytes = covered.end;
+    report.token = covered.der().unwrap_or_default().to_vec();
     let standing = match standing {
         Ok(standing) => standing,
         Err(Malformed(what)) => return report.malformed(what),
@@ -180,6 +190,9 @@ impl TimestampReport {
             time: None,
             revocation: None,
             certificate: None,
+            path: Vec::new(),
+            suite: None,
+            token: Vec::new(),
             covered_bytes: 0,
             reason: String::new(),
         }
@@ -212,6 +225,8 @@ impl TimestampReport {
             Ok(subject) => subject,
             Err(invalid) => return self.doubt(invalid.sub_indication(), invalid.to_string()),
         };
+        self.token = token.to_der().to_vec();
+        self.suite = Some(subject.suite);
         if is_later(token.info(), process.at().plus_seconds(CLOCK_SKEW_S)) {
             return self
                 .doubt(ORDER, "it is younger than the time of validation: check the clock".to_owned());
@@ -228,6 +243,7 @@ impl TimestampReport {
             Ok(accepted) => {
                 (self.indication, self.sub_indication) = (Indication::TotalPassed, None);
                 self.revocation = Some(accepted.revocation);
+                self.path = accepted.path;
             }
             Err(refusal) => self.doubt(refusal.sub_indication, refusal.says),
         }

@@ -413,6 +413,7 @@ export const en = {
     'document-read': 'Document read',
     'document-refused': 'Document refused',
     'document-uploaded': 'Document uploaded',
+    'document-validated': 'Document validated',
     'evidence-exported': 'Evidence exported',
     'intention-closed': 'Intention closed',
     'invitations-sent': 'Invitations sent',

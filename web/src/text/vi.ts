@@ -414,6 +414,7 @@ export const vi = {
     'document-read': 'Đọc tài liệu',
     'document-refused': 'Từ chối nhận tài liệu',
     'document-uploaded': 'Nhận tài liệu',
+    'document-validated': 'Kiểm tra chữ ký trên tệp',
     'evidence-exported': 'Xuất hồ sơ chứng cứ',
     'intention-closed': 'Kết thúc lần ký dở',
     'invitations-sent': 'Gửi giấy mời',

@@ -1,7 +1,8 @@
 //! `ecabinet-audit`: verifies evidence without server, network or token.
 
-use std::fs::File;
-use std::io::{self, Read as _, Write};
+mod evidence;
+
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -12,7 +13,9 @@ use cabinet::Timestamp;
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 use signing::TrustStore;
-use signing::validation::{Indication, Integrity, SignatureReport};
+use signing::algorithm_policy::AlgorithmPolicy;
+use signing::validation::text::printable;
+use signing::validation::{Context, Indication, Integrity, RevocationRule, SignatureReport};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -20,6 +23,8 @@ use time::format_description::well_known::Rfc3339;
 const EXIT_CANNOT_TELL: u8 = 2;
 /// The largest checkpoint that is read, in bytes.
 const MAX_CHECKPOINT_BYTES: u64 = 4_096;
+/// The largest algorithm policy that is read, in bytes (64 KiB).
+const MAX_POLICY_BYTES: u64 = 64 << 10;
 
 /// Verifies the e-Cabinet's evidence offline.
 #[derive(Debug, Parser)]
@@ -32,10 +37,15 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Verifies signed PDFs, evidence bundles and log exports.
+    /// Verifies signed PDFs, CMS signatures (.p7s, .p7m), evidence bundles and log exports.
+    ///
+    /// Anybody's PDF: signatures and time-stamps are judged by ETSI EN 319 102-1, at a time that time-stamps prove
+    /// where today is too late. Nothing is fetched: the same files, --at and evidence give the same bytes.
     ///
     /// Exit code: 0 verified, 1 contradicted, 2 cannot tell; of several files, the worst (1 before 2 before 0).
-    #[command(after_help = "Example:\n  ecabinet-audit verify evidence.json --trust trust/\n\n\
+    #[command(after_help = "Examples:\n  ecabinet-audit verify evidence.json --trust trust/\n  \
+        ecabinet-audit verify signed.pdf --trust trust/ --evidence lists/ --require-revocation --xml report.xml\n  \
+        ecabinet-audit verify letter.p7s --content letter.txt --trust trust/\n\n\
         Without --trust an intact signature proves only that nothing was changed: exit code 2.")]
     Verify(Verify),
 }
@@ -54,6 +64,21 @@ struct Verify {
     /// Checkpoint kept elsewhere, which a log export must extend.
     #[arg(long, value_name = "FILE")]
     seen: Option<PathBuf>,
+    /// Further certificates (*.crt, *.cer, *.pem, *.der), revocation lists (*.crl) and OCSP answers (*.ocsp).
+    #[arg(long, value_name = "DIR")]
+    evidence: Option<PathBuf>,
+    /// Cannot tell, unless evidence says of every certificate below the anchor that it was not revoked.
+    #[arg(long)]
+    require_revocation: bool,
+    /// Algorithm policy: until when which algorithms are accepted; by default the one that is built in.
+    #[arg(long, value_name = "FILE")]
+    algorithms: Option<PathBuf>,
+    /// What a CMS signature is over that does not hold its content; for one signature at a time.
+    #[arg(long, value_name = "FILE")]
+    content: Option<PathBuf>,
+    /// Writes the report of ETSI TS 119 102-2 to this file; for one PDF or CMS signature at a time.
+    #[arg(long, value_name = "FILE")]
+    xml: Option<PathBuf>,
     /// One JSON object a file, instead of text.
     #[arg(long)]
     json: bool,
@@ -72,21 +97,39 @@ fn main() -> ExitCode {
 }
 
 fn verify_all(arguments: &Verify) -> anyhow::Result<Verdict> {
+    let is_for_one = arguments.xml.is_some() || arguments.content.is_some();
+    if is_for_one && arguments.paths.len() != 1 {
+        bail!("--xml and --content are for one file: give exactly one path");
+    }
     let trust = arguments.trust.as_deref().map(TrustStore::from_pem_files).transpose()?;
     let seen = arguments.seen.as_deref().map(read_checkpoint).transpose()?;
+    let material = arguments.evidence.as_deref().map(evidence::of_folder).transpose()?.unwrap_or_default();
+    let algorithms = arguments.algorithms.as_deref().map(read_policy).transpose()?;
+    let read_content = |path: &Path| evidence::bounded(path, MAX_FILE_BYTES);
+    let content = arguments.content.as_deref().map(read_content).transpose()?;
     let at = match arguments.at {
         Some(at) => at,
         None => now()?,
     };
-    let conditions = Conditions { at, seen: seen.as_deref(), trust: trust.as_ref() };
+    let built_in = Context::at(trust.as_ref(), at);
+    let context = Context {
+        algorithms: algorithms.as_ref().or(built_in.algorithms),
+        revocation: if arguments.require_revocation { RevocationRule::Required } else { built_in.revocation },
+        evidence: if arguments.evidence.is_some() { &material } else { built_in.evidence },
+        ..built_in
+    };
+    let conditions = Conditions { context, content: content.as_deref(), seen: seen.as_deref() };
     let mut out = io::stdout().lock();
     let mut worst = Verdict::Verified;
     for path in &arguments.paths {
-        let report = match read(path, MAX_FILE_BYTES) {
+        let report = match evidence::bounded(path, MAX_FILE_BYTES) {
             Ok(bytes) => verify::file(&bytes, &conditions),
             Err(error) => Report::unreadable(&format!("{error:#}.")),
         };
         worst = worst.max(report.verdict);
+        if let Some(place) = &arguments.xml {
+            write_xml(place, path, &report, &conditions)?;
+        }
         if arguments.json {
             write_json(&mut out, path, &report)?;
         } else {
@@ -94,6 +137,17 @@ fn verify_all(arguments: &Verify) -> anyhow::Result<Verdict> {
         }
     }
     Ok(worst)
+}
+
+fn write_xml(place: &Path, path: &Path, report: &Report, conditions: &Conditions<'_>) -> anyhow::Result<()> {
+    let Some(xml) = report.to_xml(conditions) else {
+        let says = report.checks.first().map_or("", |check| check.says.as_str());
+        bail!(
+            "there is no XML report on {}: it is no PDF or CMS signature that can be read. {says}",
+            path.display()
+        );
+    };
+    std::fs::write(place, xml).with_context(|| format!("{} cannot be written", place.display()))
 }
 
 fn write_json(out: &mut impl Write, path: &Path, report: &Report) -> anyhow::Result<()> {
@@ -118,8 +172,17 @@ fn write_text(out: &mut impl Write, path: &Path, report: &Report) -> anyhow::Res
         };
         writeln!(out, "  {mark} {:<22} {}", check.name, printable(&check.says))?;
     }
-    for signature in &report.signatures {
-        writeln!(out, "    {}", signature_line(signature))?;
+    match report.to_text() {
+        Some(text) => {
+            for line in text.lines() {
+                writeln!(out, "    {line}")?;
+            }
+        }
+        None => {
+            for signature in &report.signatures {
+                writeln!(out, "    {}", signature_line(signature))?;
+            }
+        }
     }
     if let Some(outcome) = &report.recount {
         writeln!(out, "  Kết quả kiểm lại: {}", outcome.arithmetic())?;
@@ -144,35 +207,16 @@ fn signature_line(signature: &SignatureReport) -> String {
     format!("signature: {signer}{time}: {integrity}, {indication}{sub}")
 }
 
-/// Texts come out of foreign files; what could steer a terminal is shown as a mark instead.
-fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() || is_direction(c) { char::REPLACEMENT_CHARACTER } else { c })
-        .collect()
-}
-
-/// Characters that turn the direction of writing, by which a text can be made to look like another.
-const fn is_direction(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 fn read_checkpoint(path: &Path) -> anyhow::Result<String> {
-    String::from_utf8(read(path, MAX_CHECKPOINT_BYTES)?)
+    String::from_utf8(evidence::bounded(path, MAX_CHECKPOINT_BYTES)?)
         .with_context(|| format!("{} is no text", path.display()))
 }
 
-fn read(path: &Path, max_bytes: u64) -> anyhow::Result<Vec<u8>> {
+fn read_policy(path: &Path) -> anyhow::Result<AlgorithmPolicy> {
     let shown = path.display();
-    let file = File::open(path).with_context(|| format!("{shown} cannot be opened"))?;
-    let mut bytes = Vec::new();
-    file.take(max_bytes.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .with_context(|| format!("{shown} cannot be read"))?;
-    if u64::try_from(bytes.len()).is_ok_and(|len| len <= max_bytes) {
-        Ok(bytes)
-    } else {
-        bail!("{shown} is larger than {max_bytes} bytes")
-    }
+    let text = String::from_utf8(evidence::bounded(path, MAX_POLICY_BYTES)?)
+        .with_context(|| format!("{shown} is no text"))?;
+    AlgorithmPolicy::parse(&text).with_context(|| format!("{shown} is not accepted"))
 }
 
 fn now() -> anyhow::Result<Timestamp> {
