@@ -60,6 +60,7 @@ acts! {
     PermissionRefused = "permission-refused",
     PinFailed = "pin-failed",
     PinUnlocked = "pin-unlocked",
+    ResolutionArchived = "resolution-archived",
     ResolutionDrafted = "resolution-drafted",
     ResolutionIntended = "resolution-intended",
     ResolutionSealed = "resolution-sealed",

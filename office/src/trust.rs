@@ -8,6 +8,7 @@ mod addresses;
 pub mod config;
 pub mod levels;
 mod outside;
+pub(crate) mod renewal;
 pub mod services;
 mod status;
 mod timestamps;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 pub use config::{TestAuthorityConfig, TrustConfig};
 
+use crate::app::App;
 use crate::batches::Level;
 use crate::clock::Watch;
 
@@ -73,6 +75,11 @@ impl TrustServices {
         let watch = Watch::start();
         let status = status::Statuses::default();
         Ok(Self(Arc::new(Inner { outside, timestamps, status, own, watch, config })))
+    }
+
+    /// Begins to renew the proofs of sealed Resolutions before they end, for as long as the process lives.
+    pub fn start_renewal(app: App) {
+        tokio::spawn(renewal::run(app));
     }
 
     /// Whether there is anybody to ask for a time-stamp.

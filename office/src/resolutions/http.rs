@@ -1,7 +1,10 @@
 //! Resolutions over HTTP.
 
+use audit::Act;
+use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use cabinet::Digest;
 use cabinet::id::{ResolutionId, VoteId};
 use policies::action::{DraftResolution, ListResolutions, ReadResolution, SealResolution, SignResolution};
@@ -14,12 +17,15 @@ use super::store::{self, Resolution};
 use super::{draft, seal, sign};
 use crate::app::{App, SignedIn};
 use crate::dossiers;
+use crate::entries::Draft;
 use crate::error::Problem;
 use crate::idempotency::Repeatable;
 use crate::json::{Json, Path};
 use crate::meetings::{self, store::Meeting};
 use crate::people::Person;
+use crate::store::SystemAct;
 use crate::text::{Line, Paragraph};
+use crate::trust::renewal;
 use crate::votes;
 use crate::votes::cast;
 use crate::votes::http::Activation;
@@ -32,6 +38,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(get_resolution))
         .routes(routes!(sign_resolution))
         .routes(routes!(seal_resolution))
+        .routes(routes!(download_archive))
 }
 
 /// A Resolution to be drafted; what is left out comes from the body's settings and the item.
@@ -208,6 +215,25 @@ async fn seal_resolution(
     }
     let (meeting, resolution) = load(&app, id).await?;
     Ok(Json(view(&app, &who, &meeting, &resolution).await?))
+}
+
+/// The sealed file with its proofs renewed, for keeping; 404 before the first renewal.
+#[utoipa::path(get, path = "/api/resolutions/{resolution}/archive", operation_id = "downloadArchive",
+    tag = "resolutions", params(("resolution" = uuid::Uuid, Path)),
+    responses((status = 200, content_type = "application/pdf", body = Vec<u8>), (status = "4XX", body = Problem)))]
+async fn download_archive(
+    State(app): State<App>,
+    who: SignedIn,
+    Path(id): Path<ResolutionId>,
+) -> Result<Response, Problem> {
+    let (meeting, resolution) = load(&app, id).await?;
+    let document = dossiers::store::load(&app.db, &app.keys, resolution.document).await?;
+    app.permit(&who, policies::action::DownloadDocument, &document.resource(&meeting)).await?;
+    let pdf = renewal::copy(&app, &resolution).await?.ok_or_else(Problem::not_found)?;
+    let tx = app.db.begin_system(SystemAct("log a download")).await?;
+    let body = [("document", document.id.to_string()), ("digest", Digest::of(&pdf).to_string())];
+    tx.commit(app.now(), Draft::act(Act::DocumentDownloaded, Some(who.id), body)).await?;
+    Ok(([(header::CONTENT_TYPE, "application/pdf")], Body::from(pdf.to_vec())).into_response())
 }
 
 async fn load(app: &App, id: ResolutionId) -> Result<(Meeting, Resolution), Problem> {

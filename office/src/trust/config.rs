@@ -21,6 +21,8 @@ pub struct TrustConfig {
     /// The level of the signatures on Resolutions: `B`, `T`, `LT` or `LTA`.
     #[serde(deserialize_with = "parsed")]
     pub level: Level,
+    /// How many days before its proofs end a sealed Resolution gets a new time-stamp; 1 to 3650.
+    pub renew_before_days: u16,
     /// The policy of this appliance's own time-stamps, as an object identifier.
     pub timestamp_policy: Option<String>,
     /// Accuracy of this appliance's own time-stamps, in microseconds; the clock may drift no further.
@@ -48,6 +50,7 @@ impl Default for TrustConfig {
             timestamps: Vec::new(),
             deadline_s: 10,
             level: Level::B,
+            renew_before_days: 90,
             timestamp_policy: None,
             timestamp_accuracy_us: 1_000_000,
             test_authorities: Vec::new(),

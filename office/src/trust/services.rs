@@ -25,7 +25,7 @@ use signing::timestamp::{
 use signing::{Certificate, Hash};
 use uuid::Uuid;
 
-use super::TrustConfig;
+use super::{TrustConfig, TrustServices};
 use crate::app::App;
 use crate::entries::Draft;
 use crate::keys::{CertifiedKey, Keys};
@@ -96,6 +96,8 @@ fn settings(config: &TrustConfig, keys: &Keys, key: &CertifiedKey) -> Result<Set
 /// The services, for a listener of their own.
 pub fn router(app: App) -> Router {
     tokio::spawn(journal(app.clone()));
+    // Only once our own authority answers: it may be the one that is asked.
+    TrustServices::start_renewal(app.clone());
     Router::new()
         .route("/tsa", post(stamp).layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES)))
         .route("/ocsp", post(answer).layer(DefaultBodyLimit::max(ocsp::MAX_REQUEST_BYTES)))

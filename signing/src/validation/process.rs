@@ -43,6 +43,8 @@ pub(super) struct Accepted {
     pub(super) revocation: Revocation,
     /// Since when an authority of the path is revoked, if one is: after the time at which it was judged.
     falls: Option<Timestamp>,
+    /// When a certificate of the path or an algorithm in it ends.
+    pub(super) holds_until: Timestamp,
 }
 
 /// What is known of revocation along a path.
@@ -227,13 +229,16 @@ impl<'a> Process<'a> {
         at: Timestamp,
         evidence: &Evidence,
     ) -> Result<Accepted, Refusal> {
-        self.accepts(subject.usage, &subject.suite, at)?;
+        let ends = self.accepts(subject.usage, &subject.suite, at)?;
         let path = self.path(subject, others, at, evidence)?;
+        let certificates = path.certificates.iter().map(Certificate::not_after);
+        let mut holds_until = certificates.chain(ends).min().unwrap_or(at);
         for pair in path.certificates.windows(2) {
             let [certificate, issuer] = pair else { continue };
             let suite =
                 Suite::of_certificate(certificate, issuer).map_err(|invalid| Refusal::of(&invalid))?;
-            self.accepts(Use::Certificate, &suite, at)?;
+            let ends = self.accepts(Use::Certificate, &suite, at)?;
+            holds_until = ends.map_or(holds_until, |ends| ends.min(holds_until));
         }
         // A path that is valid holds no certificate that was revoked by then; what says that it was revoked later
         // says also that it was not yet.
@@ -252,7 +257,7 @@ impl<'a> Process<'a> {
             RevocationStatus::Good { .. } | RevocationStatus::NotCovered(_) => None,
         };
         let falls = path.revocation.iter().skip(1).filter_map(falls).min();
-        Ok(Accepted { path: path.certificates, revocation, falls })
+        Ok(Accepted { path: path.certificates, revocation, falls, holds_until })
     }
 
     fn path(
@@ -274,12 +279,14 @@ impl<'a> Process<'a> {
         path::build(subject.signer, others, trust, &constraints).map_err(Refusal::of_path)
     }
 
-    fn accepts(&self, usage: Use, suite: &Suite, at: Timestamp) -> Result<(), Refusal> {
+    /// Whether the algorithms are accepted at `at`; gives their end, if one is in sight.
+    fn accepts(&self, usage: Use, suite: &Suite, at: Timestamp) -> Result<Option<Timestamp>, Refusal> {
         let Some(policy) = self.context.algorithms else {
             let says = "no algorithm policy could be read: give one".to_owned();
             return Err(Refusal::final_("CRYPTO_CONSTRAINTS_FAILURE_NO_POE", says));
         };
-        policy.accepts(usage, suite, at).map_err(|refused| Refusal {
+        let accepted = policy.accepts(usage, suite, at).and_then(|()| policy.expiry(usage, suite));
+        accepted.map_err(|refused| Refusal {
             sub_indication: "CRYPTO_CONSTRAINTS_FAILURE_NO_POE",
             is_of_time: matches!(refused, NotAccepted::Expired { .. }),
             says: refused.to_string(),

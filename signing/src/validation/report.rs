@@ -24,6 +24,20 @@ pub struct Report {
 }
 
 impl Report {
+    /// When what proves the signatures today ends: a time-stamp over the whole document before then renews it.
+    /// `None` if nothing is proven.
+    #[must_use]
+    pub fn proofs_end(&self) -> Option<Timestamp> {
+        if let Some(last) = self.timestamps.last() {
+            return last.holds_until;
+        }
+        let of_signature = |signature: &SignatureReport| {
+            let stamps = signature.timestamps.iter().filter_map(|stamp| stamp.holds_until);
+            stamps.max().or(signature.holds_until)
+        };
+        self.signatures.iter().filter_map(of_signature).min()
+    }
+
     /// Whether there is at least one signature, all are [`Indication::TotalPassed`], and no time-stamp failed or
     /// contradicts another.
     #[must_use]
@@ -64,6 +78,9 @@ pub struct SignatureReport {
     pub level: Option<&'static str>,
     /// The time-stamps over this signature alone.
     pub timestamps: Vec<TimestampReport>,
+    /// When a certificate of the path or an algorithm in it ends, once it is accepted.
+    #[serde(skip)]
+    pub holds_until: Option<Timestamp>,
     /// From the signer to the anchor, once it is accepted.
     #[serde(skip)]
     pub path: Vec<Certificate>,
@@ -248,6 +265,7 @@ impl SignatureReport {
             revocation: None,
             level: None,
             timestamps: Vec::new(),
+            holds_until: None,
             path: Vec::new(),
             certificate: None,
             facts: None,
@@ -304,6 +322,7 @@ impl SignatureReport {
                 (report.indication, report.sub_indication) = (Indication::TotalPassed, None);
                 report.level = Some(proofs.level());
                 report.revocation = Some(accepted.revocation);
+                report.holds_until = Some(accepted.holds_until);
                 report.path = accepted.path;
             }
             Err(refusal) => {

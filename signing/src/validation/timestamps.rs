@@ -51,6 +51,9 @@ pub struct TimestampReport {
     pub time: Option<Timestamp>,
     /// What is known of the authority's revocation, once it is accepted.
     pub revocation: Option<Revocation>,
+    /// When a certificate of the authority's path or an algorithm in it ends, once it is accepted.
+    #[serde(skip)]
+    pub holds_until: Option<Timestamp>,
     /// The authority's certificate.
     #[serde(skip)]
     pub certificate: Option<Certificate>,
@@ -189,6 +192,7 @@ impl TimestampReport {
             sub_indication: Some("FORMAT_FAILURE"),
             time: None,
             revocation: None,
+            holds_until: None,
             certificate: None,
             path: Vec::new(),
             suite: None,
@@ -243,6 +247,7 @@ impl TimestampReport {
             Ok(accepted) => {
                 (self.indication, self.sub_indication) = (Indication::TotalPassed, None);
                 self.revocation = Some(accepted.revocation);
+                self.holds_until = Some(accepted.holds_until);
                 self.path = accepted.path;
             }
             Err(refusal) => self.doubt(refusal.sub_indication, refusal.says),

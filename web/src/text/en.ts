@@ -426,6 +426,7 @@ export const en = {
     'permission-refused': 'Permission refused',
     'pin-failed': 'Pin failed',
     'pin-unlocked': 'Signing unlocked',
+    'resolution-archived': 'Proofs of a Resolution renewed',
     'resolution-drafted': 'Resolution drafted',
     'resolution-intended': 'Resolution intended',
     'resolution-sealed': 'Resolution sealed',

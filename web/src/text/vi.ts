@@ -427,6 +427,7 @@ export const vi = {
     'permission-refused': 'Từ chối do không đủ quyền',
     'pin-failed': 'Nhập sai mã PIN',
     'pin-unlocked': 'Mở lại quyền ký sau khi nhập sai mã PIN',
+    'resolution-archived': 'Gia hạn chứng cứ chữ ký của Nghị quyết',
     'resolution-drafted': 'Lập dự thảo Nghị quyết',
     'resolution-intended': 'Bắt đầu ký Nghị quyết',
     'resolution-sealed': 'Cấp số, đóng dấu Nghị quyết',
