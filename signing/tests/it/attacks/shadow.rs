@@ -68,8 +68,12 @@ fn a_table_alone_changes_nothing() {
     });
     let (content, _) = object(&attack.signed, "Td (Nghi quyet) Tj");
     let place = find(&attack.signed, "70 0 obj");
-    let point = |at: usize| {
-        let made = append(&attack.signed, &[(content, "null".to_owned())]);
+    let (page, _) = object(&attack.signed, "/MediaBox");
+    let first_page =
+        attack.signed.windows(8).position(|window| window == format!("\n{page} 0 obj").as_bytes()).unwrap()
+            + 1;
+    let point_from = |number: u32, at: usize| {
+        let made = append(&attack.signed, &[(number, "null".to_owned())]);
         let own = made.len() - attack.signed.len();
         let tail = String::from_utf8_lossy(&made[made.len() - own..]).into_owned();
         let tail = &tail[tail.find("xref").unwrap()..];
@@ -79,14 +83,100 @@ fn a_table_alone_changes_nothing() {
         [attack.signed.as_slice(), format!("{tail}startxref\n{}\n%%EOF\n", attack.signed.len()).as_bytes()]
             .concat()
     };
-    let number = "70 0 obj\n".len();
-    for (name, at, pdfsig) in
-        [("the copy's place", place, "1 valid"), ("the copy's body", place + number, "1 valid")]
-    {
-        let pdf = point(at);
-        let report = super::table::report(&attack.world, &pdf);
-        assert!(!report.is_ok_and(|report| report.is_passed()), "{name} {pdfsig}");
+    let point = |at: usize| point_from(content, at);
+    let body = place + "70 0 obj\n".len();
+    let older = point_from(page, first_page);
+    let rows = [
+        row("the table points to a signed copy", point(place), Refused::Broken("another object"), "1 valid"),
+        row("the table points into a signed copy", point(body), Refused::Broken("a number"), "1 valid"),
+        row(
+            "the table points back to an older version",
+            older,
+            Refused::Changed(ChangeKind::StrayBytes),
+            "1 valid",
+        ),
+    ];
+    assert_refused(&attack, &attack.signed, &rows);
+}
+
+/// A revision whose table is a stream, uncompressed, with these entries (number, kind, two fields) and objects before it.
+fn streamed(pdf: &[u8], objects: &[(u32, String)], packed: &[(u32, u32, u16)]) -> Vec<u8> {
+    let plain = append(pdf, &[]);
+    let tail = String::from_utf8_lossy(&plain[pdf.len()..]).into_owned();
+    let trailer = tail.split("trailer\n<<").nth(1).unwrap().split(">>\nstartxref").next().unwrap().to_owned();
+    let mut out = pdf.to_vec();
+    let mut entries: Vec<(u32, u8, u32, u16)> =
+        packed.iter().map(|(number, stream, index)| (*number, 2, *stream, *index)).collect();
+    for (number, body) in objects {
+        entries.push((*number, 1, u32::try_from(out.len()).unwrap(), 0));
+        out.extend(format!("{number} 0 obj\n{body}\nendobj\n").bytes());
     }
+    let at = out.len();
+    entries.push((890, 1, u32::try_from(at).unwrap(), 0));
+    entries.sort_unstable();
+    let index: Vec<String> = entries.iter().map(|(number, ..)| format!("{number} 1")).collect();
+    let data: Vec<u8> = entries
+        .iter()
+        .flat_map(|(_, kind, one, two)| [&[*kind][..], &one.to_be_bytes(), &two.to_be_bytes()].concat())
+        .collect();
+    let (index, len) = (index.join(" "), data.len());
+    out.extend(
+        format!("890 0 obj\n<</Type/XRef/W[1 4 2]/Index[{index}]/Length {len}{trailer}>>\nstream\n").bytes(),
+    );
+    out.extend(data);
+    out.extend(format!("\nendstream\nendobj\nstartxref\n{at}\n%%EOF\n").bytes());
+    out
+}
+
+#[test]
+fn what_is_packed_into_streams_is_seen() {
+    let attack = Attack::new();
+    let signed = &attack.signed;
+    let (page, page_body) = object(signed, "/MediaBox");
+    let (root, catalog) = object(signed, "/Type /Catalog");
+    let packed = |number: u32, body: &str| {
+        let head = format!("{number} 0 ");
+        let data = format!("{head}{body}");
+        let holder = format!(
+            "<</Type/ObjStm/N 1/First {}/Length {}>>\nstream\n{data}\nendstream",
+            head.len(),
+            data.len()
+        );
+        streamed(signed, &[(880, holder)], &[(number, 880, 0)])
+    };
+    let turned = page_body.replacen("<<", "<</Rotate 90", 1);
+    let acting = catalog.replacen("<<", "<</OpenAction<</S/JavaScript/JS(TEST)>>", 1);
+    let unlisted = "<</Length 4>>\nstream\nTEST\nendstream".to_owned();
+    let rows = [
+        row(
+            "a page in an object stream",
+            packed(page, &turned),
+            Refused::Changed(ChangeKind::Page),
+            "1 valid",
+        ),
+        row(
+            "a catalogue in an object stream",
+            packed(root, &acting),
+            Refused::Changed(ChangeKind::Catalog),
+            "1 valid",
+        ),
+        row(
+            "a stray stream under a table in a stream",
+            streamed(signed, &[(700, unlisted)], &[]),
+            Refused::Changed(ChangeKind::Content),
+            "1 valid",
+        ),
+        row(
+            "an object in a stream that is not there",
+            streamed(signed, &[], &[(700, 701, 0)]),
+            Refused::Broken(""),
+            "1 valid",
+        ),
+    ];
+    assert_refused(&attack, signed, &rows);
+    // The same way of writing, with nothing changed, is lawful.
+    let same = super::table::report(&attack.world, &packed(page, &page_body)).unwrap();
+    assert!(same.is_passed(), "{same:?}");
 }
 
 #[test]
