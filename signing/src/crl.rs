@@ -13,6 +13,7 @@ mod scope;
 mod tests;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use cabinet::Timestamp;
 
@@ -33,7 +34,7 @@ const MAX_ISSUERS: usize = 10_000;
 /// A revocation list: its exact bytes and an index into them. Its signature is not checked by parsing.
 #[derive(Clone)]
 pub struct Crl {
-    der: Vec<u8>,
+    der: Arc<[u8]>,
     /// The issuer's name first, then those that an indirect list speaks for.
     issuers: Vec<NormalName>,
     this_update: Timestamp,

@@ -107,7 +107,8 @@ fn validate(source: Source<'_>, context: &Context<'_>) -> Result<Report, PdfErro
     for (index, (candidate, covered)) in survey.timestamps().into_iter().enumerate() {
         let standing = stand(&document, candidate, covered, &awaited);
         let revision = document.prefix(covered.end).ok().filter(|_| index < MAX_ARCHIVES);
-        let kept = revision.map_or_else(Kept::default, |old| Kept::of(&evidence::of(&old, &survey)));
+        let material = revision.map_or_else(Material::default, |old| evidence::of(&old, &survey));
+        let kept = process.keep(&material);
         let proofs = (&mut proofs, kept);
         timestamps.push(timestamps::of_document(covered, standing, &digests, &process, proofs));
     }

@@ -65,7 +65,7 @@ pub(super) fn parse(der: &[u8]) -> Result<Crl, BadCrl> {
     let extensions = fields.optional(tlv::context(0))?.ok_or(BadCrl::Malformed("no extensions"))?;
     fields.finish()?;
     let mut list = Crl {
-        der: der.to_vec(),
+        der: der.into(),
         issuers: vec![issuer],
         this_update,
         next_update,

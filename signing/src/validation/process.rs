@@ -9,6 +9,7 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use cabinet::{Digest, Timestamp};
 use serde::Serialize;
@@ -83,45 +84,39 @@ pub(super) struct Refusal {
 pub(super) struct Process<'a> {
     context: Context<'a>,
     certificates: Vec<Certificate>,
-    evidence: Evidence,
+    evidence: Rc<Evidence>,
     /// The same, with silence accepted.
     lenient: Evidence,
     /// What of it the document itself holds.
     own: Kept,
 }
 
-/// Evidence that is kept somewhere, by the SHA-256 digest of each list and answer.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Kept(BTreeSet<[u8; 32]>);
-
-impl Kept {
-    pub(super) fn of(material: &Material) -> Self {
-        let digest = |der: &[u8]| *Digest::of(der).as_bytes();
-        let lists = material.crls.iter().map(|der| digest(der));
-        let answers = material.ocsps.iter().filter_map(|der| Some(digest(ocsp::basic_of(der).ok()?)));
-        Self(lists.chain(answers).collect())
-    }
-
-    fn holds(&self, der: &[u8]) -> bool {
-        self.0.contains(Digest::of(der).as_bytes())
-    }
-}
+/// Evidence that is kept somewhere: a part of what [`Process`] knows.
+#[derive(Clone, Debug)]
+pub(super) struct Kept(Rc<Evidence>);
 
 impl<'a> Process<'a> {
     /// Reads the evidence of the document and that of the context.
     pub(super) fn new(context: Context<'a>, own: Material) -> Self {
         let handed_in = context.evidence;
-        let own_kept = Kept::of(&own);
-        let crls = own.crls.iter().chain(&handed_in.crls);
-        let ocsps = own.ocsps.iter().chain(&handed_in.ocsps);
+        // What the caller knows goes first: a document must not crowd it out.
+        let crls = handed_in.crls.iter().chain(&own.crls);
+        let ocsps = handed_in.ocsps.iter().chain(&own.ocsps);
         let lists = crls.filter_map(|der| Crl::from_der(der).ok()).take(MAX_EVIDENCE).collect();
         let answers =
             ocsps.filter_map(|der| Some(ocsp::basic_of(der).ok()?.to_vec())).take(MAX_EVIDENCE).collect();
-        let mut certificates = own.certificates;
-        certificates.extend(handed_in.certificates.iter().cloned());
         let evidence = Evidence { lists, answers, silence: Silence::Refused, now: context.at };
         let lenient = Evidence { silence: Silence::Accepted, ..evidence.clone() };
-        Self { context, certificates, evidence, lenient, own: own_kept }
+        let evidence = Rc::new(evidence);
+        let kept = keep(&evidence, &own);
+        let mut certificates = own.certificates;
+        certificates.extend(handed_in.certificates.iter().cloned());
+        Self { context, certificates, evidence, lenient, own: kept }
+    }
+
+    /// What of the evidence is in `material`. Costs a hashing of both.
+    pub(super) fn keep(&self, material: &Material) -> Kept {
+        keep(&self.evidence, material)
     }
 
     /// The time of validation.
@@ -186,11 +181,7 @@ impl<'a> Process<'a> {
 
     /// Whether the evidence in `kept` alone says that nothing on the subject's path was revoked at `at`.
     pub(super) fn is_covered(&self, subject: Subject<'_>, at: Timestamp, kept: &Kept) -> bool {
-        let Evidence { lists, answers, silence, now } = &self.evidence;
-        let lists = lists.iter().filter(|list| kept.holds(list.to_der())).cloned().collect();
-        let answers = answers.iter().filter(|basic| kept.holds(basic)).cloned().collect();
-        let evidence = Evidence { lists, answers, silence: *silence, now: *now };
-        let accepted = self.judge(subject, &self.others(subject), at, &evidence);
+        let accepted = self.judge(subject, &self.others(subject), at, &kept.0);
         accepted.is_ok_and(|accepted| accepted.revocation == Revocation::NotRevoked)
     }
 
@@ -293,6 +284,22 @@ impl<'a> Process<'a> {
             revoked: None,
         })
     }
+}
+
+fn keep(evidence: &Rc<Evidence>, material: &Material) -> Kept {
+    let digest = |der: &[u8]| *Digest::of(der).as_bytes();
+    let lists = material.crls.iter().map(|der| digest(der));
+    let answers = material.ocsps.iter().filter_map(|der| Some(digest(ocsp::basic_of(der).ok()?)));
+    let kept: BTreeSet<[u8; 32]> = lists.chain(answers).collect();
+    let Evidence { lists, answers, silence, now } = &**evidence;
+    let lists: Vec<Crl> =
+        lists.iter().filter(|list| kept.contains(&digest(list.to_der()))).cloned().collect();
+    let answers: Vec<Vec<u8>> =
+        answers.iter().filter(|basic| kept.contains(&digest(basic))).cloned().collect();
+    if lists.len() == evidence.lists.len() && answers.len() == evidence.answers.len() {
+        return Kept(Rc::clone(evidence));
+    }
+    Kept(Rc::new(Evidence { lists, answers, silence: *silence, now: *now }))
 }
 
 impl Refusal {

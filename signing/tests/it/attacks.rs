@@ -7,6 +7,17 @@ use signing::validation::{ChangeKind, Indication, Integrity, Report, validate_pd
 
 use crate::world::{self, NOW, World};
 
+#[path = "attacks/isa.rs"]
+mod isa;
+#[path = "attacks/lawful.rs"]
+mod lawful;
+#[path = "attacks/shadow.rs"]
+mod shadow;
+#[path = "attacks/table.rs"]
+mod table;
+#[path = "attacks/usf.rs"]
+mod usf;
+
 struct Attack {
     world: World,
     reserved: Vec<u8>,

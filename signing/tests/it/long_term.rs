@@ -683,3 +683,16 @@ fn evidence_that_a_revoked_authority_could_have_forged_is_not_believed() {
         ],
     );
 }
+
+#[test]
+fn a_document_full_of_lists_does_not_crowd_out_what_the_caller_knows() {
+    let lasting = Lasting::new();
+    let stranger = signing::authority::Authority::create_root("TEST stranger", NOW).unwrap();
+    let b = ec(&lasting).b;
+    let gone = revoked(&lasting.registers, &lasting.leader.certificate, 8, Reason::KeyCompromise);
+    let crls = (0..300).map(|number| stranger.crl(day(5).plus_seconds(number)).unwrap()).collect();
+    let full = Lasting::keep(&b, &Dss { crls, ..Dss::default() });
+    let known = handed_in(&lasting, &gone, 12);
+    let given = Given { evidence: Some(&known), ..LOOSE };
+    assert_rows(&lasting, &[("crowded", &full, 12, given, "unclear REVOKED_NO_POE, unproven")]);
+}
