@@ -7,6 +7,7 @@ use serde_json::json;
 use tests::{House, User, tools};
 use uuid::Uuid;
 
+use crate::clock;
 use crate::stage::Stage;
 
 /// Status and code of an answer.
@@ -277,16 +278,11 @@ async fn a_clock_that_went_back_signs_nothing() -> anyhow::Result<()> {
     let mut stage = Stage::in_session().await?;
     let vote = stage.open_vote().await?;
     stage.house.stop()?;
-    // Fifty minutes back, by the library that Debian ships for this.
-    let library = [
-        "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
-        "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
-    ]
-    .into_iter()
-    .find(|path| std::path::Path::new(path).exists())
-    .context("apt-get install faketime")?;
-    let back = [("LD_PRELOAD", library), ("FAKETIME", "-3000s"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")];
-    stage.house.set_environment(&back);
+    // Fifty minutes back.
+    let back = clock::moved(-3_000)?;
+    stage
+        .house
+        .set_environment(&back.iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>());
     stage.house.run()?;
     let mut member = stage.house.visitor("bt07")?;
     member.set_clock(-3_000);

@@ -2,9 +2,11 @@
 
 mod bad_input;
 mod batch;
+mod clock;
 mod crash;
 mod durable;
 mod floors;
+mod renewal;
 mod session;
 mod stage;
 mod trust;
