@@ -5,6 +5,7 @@ SHELL := /bin/bash
 CARGO_TARGET_DIR ?= $(HOME)/.cache/ecabinet/target
 export CARGO_TARGET_DIR
 RUN_ARGS ?=
+BENCH_ARGS ?=
 
 .PHONY: run build test lint bench fuzz install install-test web clean
 
@@ -36,8 +37,10 @@ lint: web
 test: install-test web
 	tests/scripts/test
 
-bench:
-	@echo "no bench is written yet: see docs/decisions" >&2; exit 2
+bench: install-test
+	tests/scripts/pyhanko
+	cargo build --release --locked -p bench
+	"$(CARGO_TARGET_DIR)/release/bench" --out target/bench $(BENCH_ARGS)
 
 # Each target for FUZZ_S seconds; `make test` replays what was found before.
 fuzz:

@@ -1,0 +1,96 @@
+//! PAdES B-B through the organisation's pool: beside pyHanko, beside the token itself, and by size.
+
+use cabinet::Digest;
+use signing::pades::{self, SignRequest};
+
+use crate::papers::Paper;
+use crate::peers;
+use crate::report::{Goal, Row};
+use crate::watch::{Scale, rate};
+use crate::world::{Kind, Signer, World};
+
+/// The paper that most rows sign.
+pub(crate) const PAPER: Paper = Paper::text(10, 137_000);
+
+/// Sessions of the pool, each fed by a thread that prepares and embeds.
+const SESSIONS: [usize; 3] = [1, 2, 4];
+
+pub(crate) fn rows(world: &World, scale: Scale) -> anyhow::Result<Vec<Row>> {
+    let pdf = PAPER.reserved()?;
+    let path = world.at("paper.pdf");
+    std::fs::write(&path, &pdf)?;
+    let mut rows = Vec::new();
+    for kind in Kind::BOTH {
+        let peer = peers::pyhanko_signs(world, scale, &path, kind)?;
+        let mut best = 0.0_f64;
+        let mut beside_token = Vec::new();
+        for n in SESSIONS {
+            let pool = world.pool(n)?;
+            let signer = Signer::new(world, &pool, kind)?;
+            let request = world.request(&signer.certificate);
+            // Ours between two measurements of the token, so that a neighbour's load falls on both.
+            let before = raw_rate(&signer, scale, n)?;
+            let ours = rate(scale, n, || sign(&signer, &pdf, &request).map(drop))?;
+            let raw = before.max(raw_rate(&signer, scale, n)?);
+            best = best.max(ours);
+            let goal = match kind {
+                Kind::P256 => Goal::RatioAtLeast(0.25),
+                Kind::Rsa2048 => Goal::RatioAtLeast(0.9),
+            };
+            let name = format!("PAdES B-B, 137 kB, {}, {n} sessions, beside the token", kind.name());
+            let limit = format!(
+                "the token's own rate over a digest: {raw:.0}/s with {n} sessions and threads, best of both runs"
+            );
+            beside_token
+                .push(Row::new(name, ours, "1/s").beside("Pool::sign alone", raw).goal(goal).limit(limit));
+        }
+        let name = format!("PAdES B-B, 137 kB, {}, beside pyHanko", kind.name());
+        let row = Row::new(name, best, "1/s").beside(&peer.name, peer.per_second);
+        let row = match kind {
+            Kind::P256 => row.goal(Goal::RatioAtLeast(30.0)),
+            Kind::Rsa2048 => row,
+        };
+        rows.push(row.limit("the best of the rows below; pyHanko: software key, one thread, warm"));
+        rows.append(&mut beside_token);
+    }
+    Ok(rows)
+}
+
+/// Time per document over its size, one thread, one session.
+pub(crate) fn growth(world: &World, scale: Scale) -> anyhow::Result<Vec<Row>> {
+    let pool = world.pool(1)?;
+    let signer = Signer::new(world, &pool, Kind::P256)?;
+    let request = world.request(&signer.certificate);
+    let papers = [
+        ("1 kB", Paper::text(1, 1000)),
+        ("137 kB", PAPER),
+        ("10 MB", Paper::scan(scale.pick(100, 2), scale.pick(10_000_000, 20_000))),
+    ];
+    let mut rows = Vec::new();
+    for (name, paper) in papers {
+        let pdf = paper.reserved()?;
+        let per_second = rate(scale, 1, || sign(&signer, &pdf, &request).map(drop))?;
+        rows.push(per_document(name, 1.0 / per_second, pdf.len(), "in memory")?);
+    }
+    Ok(rows)
+}
+
+pub(crate) fn per_document(name: &str, seconds: f64, len_bytes: usize, how: &str) -> anyhow::Result<Row> {
+    let megabytes = crate::watch::count(len_bytes)? / 1e6;
+    let limit = format!(
+        "{:.3} ms per MB ({megabytes:.3} MB); {how}; below 1 MB the signature and its check, above it hashing and copying",
+        seconds * 1e3 / megabytes
+    );
+    Ok(Row::new(format!("one PAdES B-B of {name}, P-256, one thread"), seconds * 1e3, "ms").limit(limit))
+}
+
+pub(crate) fn sign(signer: &Signer, pdf: &[u8], request: &SignRequest) -> anyhow::Result<Vec<u8>> {
+    let prepared = pades::prepare(pdf, request)?;
+    let raw = signer.sign(&prepared.digest())?;
+    Ok(prepared.embed(&raw)?)
+}
+
+fn raw_rate(signer: &Signer, scale: Scale, n_threads: usize) -> anyhow::Result<f64> {
+    let digest = Digest::of(b"TEST");
+    rate(scale, n_threads, || signer.sign(&digest).map(drop))
+}
