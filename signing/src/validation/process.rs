@@ -106,7 +106,13 @@ impl<'a> Process<'a> {
     ) -> Result<Accepted, Refusal> {
         let known = OnceCell::new();
         let others = || -> &Vec<Certificate> {
-            known.get_or_init(|| subject.others.iter().chain(&self.certificates).cloned().collect())
+            known.get_or_init(|| {
+                let mut others = subject.others.to_vec();
+                others.extend(
+                    self.certificates.iter().filter(|other| !subject.others.contains(other)).cloned(),
+                );
+                others
+            })
         };
         let earlier = proven.filter(|proven| *proven < self.context.at);
         let mut first = None;
