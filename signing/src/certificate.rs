@@ -13,6 +13,7 @@ use openssl::x509::X509;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier};
 
 pub(crate) mod fields;
+mod seen;
 
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
@@ -29,6 +30,8 @@ struct Inner {
     x509: X509,
     /// Made at its first use: signatures are checked many times a second.
     key: OnceLock<PKey<Public>>,
+    /// The fingerprint of an issuer's certificate whose key was found to have signed this one.
+    signed_by: OnceLock<Digest>,
 }
 
 /// The kind of key that a certificate certifies.
@@ -62,13 +65,19 @@ impl Certificate {
     ///
     /// [`NotACertificate`]: ask for the file again.
     pub fn from_der(der: &[u8]) -> Result<Self, NotACertificate> {
+        if let Some(seen) = seen::find(der) {
+            return Ok(Self(seen));
+        }
         let parsed = x509_cert::Certificate::from_der(der).map_err(|e| NotACertificate(e.to_string()))?;
         let x509 = X509::from_der(der).map_err(|e| NotACertificate(e.to_string()))?;
         // Nothing protects what lies outside of what is signed: it has one form.
         if x509.to_der().map_err(|e| NotACertificate(e.to_string()))? != der {
             return Err(NotACertificate("not in its one encoding".to_owned()));
         }
-        Ok(Self(Arc::new(Inner { der: der.to_vec(), parsed, x509, key: OnceLock::new() })))
+        let (key, signed_by) = (OnceLock::new(), OnceLock::new());
+        let inner = Arc::new(Inner { der: der.to_vec(), parsed, x509, key, signed_by });
+        seen::keep(&inner);
+        Ok(Self(inner))
     }
 
     /// Parses the one certificate in a PEM text.
@@ -226,6 +235,18 @@ impl Certificate {
     /// OpenSSL's form.
     pub(crate) fn x509(&self) -> X509 {
         self.0.x509.clone()
+    }
+
+    /// Whether the signature on this certificate was checked before, and is by the key of `issuer`.
+    ///
+    /// Only that: whether the algorithm is accepted, and who `issuer` is, is asked each time.
+    pub(crate) fn is_known_to_be_signed_by(&self, issuer: &Self) -> bool {
+        self.0.signed_by.get().is_some_and(|signer| *signer == issuer.fingerprint())
+    }
+
+    /// Remembers that the signature on this certificate is by the key of `issuer`.
+    pub(crate) fn found_signed_by(&self, issuer: &Self) {
+        self.0.signed_by.get_or_init(|| issuer.fingerprint());
     }
 
     /// The subject key identifier, if the certificate has one.

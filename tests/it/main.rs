@@ -6,6 +6,7 @@ mod clock;
 mod crash;
 mod durable;
 mod floors;
+mod log;
 mod renewal;
 mod session;
 mod stage;

@@ -10,6 +10,8 @@ use hyper::Method;
 use serde_json::{Value, json};
 use tests::{House, User, house, tools};
 
+use crate::log;
+
 async fn validate(user: &mut User, body: &[u8], accept: &str) -> anyhow::Result<tests::Answer> {
     let fields = [("accept", accept)];
     let body = Bytes::copy_from_slice(body);
@@ -77,10 +79,8 @@ async fn a_document_is_judged_for_whoever_brings_it_and_only_its_digest_stays() 
 
     let mut auditor = house.user("kiemtoan").await?;
     assert_eq!(validate(&mut auditor, &pdf, "").await?.status.as_u16(), 200);
-    let entries = auditor.get("/api/log/entries?limit=200").await?.expect(200)?;
-    let all = entries["entries"].as_array().context("entries")?;
-    let ours: Vec<&Value> = all.iter().filter(|entry| entry["kind"] == "document-validated").collect();
-    assert_eq!(ours.len(), 6, "one for each answer: {entries}");
+    let is_logged = |entries: &Value| log::of_kind(entries, "document-validated").len() == 6;
+    let entries = log::until(&mut auditor, is_logged).await.context("one for each answer")?;
     assert!(entries.to_string().contains(&Digest::of(&changed).to_string()));
     Ok(())
 }

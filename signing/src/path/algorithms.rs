@@ -67,36 +67,47 @@ impl<'a> SignedParts<'a> {
         at: Timestamp,
     ) -> Result<(), Rule> {
         let key = key(signer)?;
+        match self.means(&key, allowed, at)? {
+            Means::Edwards => self.verify_with(Verifier::new_without_digest(&key)?),
+            Means::Sha1 => self.verify_with(Verifier::new(MessageDigest::sha1(), &key)?),
+            Means::Scheme(scheme) => {
+                let checked = scheme.verify(signer, self.to_be_signed.whole, self.signature);
+                checked.ok().ok_or(Rule::SignatureWrong)
+            }
+        }
+    }
+
+    /// The same of a signature that was found right before: whether key and algorithm are allowed at `at`.
+    pub(crate) fn allow(&self, signer: &Certificate, allowed: Algorithms, at: Timestamp) -> Result<(), Rule> {
+        self.means(&key(signer)?, allowed, at).map(drop)
+    }
+
+    fn means(&self, key: &PKey<Public>, allowed: Algorithms, at: Timestamp) -> Result<Means, Rule> {
         let (algorithm, parameters) = identifier_parts(self.algorithm).ok().ok_or(Rule::SignatureWrong)?;
         match algorithm {
             ED25519 | ED448 => {
                 let fits = (algorithm == ED25519 && key.id() == Id::ED25519)
                     || (algorithm == ED448 && key.id() == Id::ED448);
-                if !fits || !parameters.is_empty() {
-                    return Err(Rule::SignatureWrong);
-                }
-                self.verify_with(Verifier::new_without_digest(&key)?)
+                if fits && parameters.is_empty() { Ok(Means::Edwards) } else { Err(Rule::SignatureWrong) }
             }
             RSA_SHA1 | ECDSA_SHA1 => {
                 if allowed.sha1_until.is_none_or(|until| until < at) {
                     return Err(Rule::Algorithm("SHA-1".to_owned()));
                 }
                 let fits = key.id() == if algorithm == RSA_SHA1 { Id::RSA } else { Id::EC };
-                if !fits || no_parameters(parameters).is_err() {
-                    return Err(Rule::SignatureWrong);
+                if fits && no_parameters(parameters).is_ok() {
+                    Ok(Means::Sha1)
+                } else {
+                    Err(Rule::SignatureWrong)
                 }
-                self.verify_with(Verifier::new(MessageDigest::sha1(), &key)?)
             }
             // Plain RSA names no hash; it is for keys, not for signatures on certificates.
             RSA => Err(Rule::Algorithm(algorithm.to_string())),
-            _ => {
-                let scheme = [Hash::Sha256, Hash::Sha384, Hash::Sha512]
-                    .into_iter()
-                    .find_map(|hash| Scheme::parse(self.algorithm, hash).ok())
-                    .ok_or_else(|| Rule::Algorithm(algorithm.to_string()))?;
-                let checked = scheme.verify(signer, self.to_be_signed.whole, self.signature);
-                checked.ok().ok_or(Rule::SignatureWrong)
-            }
+            _ => [Hash::Sha256, Hash::Sha384, Hash::Sha512]
+                .into_iter()
+                .find_map(|hash| Scheme::parse(self.algorithm, hash).ok())
+                .map(Means::Scheme)
+                .ok_or_else(|| Rule::Algorithm(algorithm.to_string())),
         }
     }
 
@@ -106,6 +117,14 @@ impl<'a> SignedParts<'a> {
             Ok(false) | Err(_) => Err(Rule::SignatureWrong),
         }
     }
+}
+
+/// How a signature is checked.
+#[derive(Clone, Copy, Debug)]
+enum Means {
+    Edwards,
+    Sha1,
+    Scheme(Scheme),
 }
 
 /// The certificate's key, if it is of an accepted kind and length.

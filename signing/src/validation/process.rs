@@ -186,7 +186,8 @@ impl<'a> Process<'a> {
     }
 
     fn others(&self, subject: Subject<'_>) -> Vec<Certificate> {
-        subject.others.iter().chain(&self.certificates).cloned().collect()
+        let known = self.certificates.iter().filter(|other| !subject.others.contains(other));
+        subject.others.iter().chain(known).cloned().collect()
     }
 
     /// Whoever got hold of an authority's key can sign evidence for any time. So if one on the path was revoked later,

@@ -60,7 +60,7 @@ pub(crate) fn openssl_stamps(world: &World, scale: Scale, request: &[u8]) -> any
         let mut command = Command::new("openssl");
         run(command.args(arguments).args(["-out", "reply"]).current_dir(&world.folder)).map(drop)
     };
-    let per_second = crate::watch::rate(scale, 1, once)?;
+    let per_second = crate::watch::rate(scale, 1, &once)?.per_second;
     Ok(Peer { name: "openssl ts -reply, a process each".to_owned(), per_second })
 }
 

@@ -27,33 +27,32 @@ pub(crate) fn rows(world: &World, scale: Scale) -> anyhow::Result<Vec<Row>> {
         ensure!(report.is_passed(), "not passed: {report:?}");
         Ok(())
     };
-    let ours = rate(scale, 1, validate)?;
-    let two = rate(scale, 2, validate)?;
+    let ours = rate(scale, 1, &validate)?;
+    let two = rate(scale, 2, &validate)?;
     let archived = archived(world, &signer, &pdf)?;
     let context =
         Context { revocation: RevocationRule::Required, ..Context::at(Some(&world.trust), world.now) };
-    let lta = rate(scale, 1, || {
+    let lta = rate(scale, 1, &|| {
         let report = validate_in(&archived, &context)?;
         ensure!(report.is_passed(), "not passed: {report:?}");
         Ok(())
     })?;
-    let check = rate(scale, 1, || {
-        let prepared = pades::prepare(&pdf, &world.request(&signer.certificate))?;
-        ensure!(prepared.digest().as_bytes().len() == 32, "no digest");
-        Ok(())
-    })?;
     let limit = format!(
-        "one SHA-256 of the file and three ECDSA checks; two threads: {two:.0}/s; preparing alone: {check:.0}/s"
+        "one SHA-256 of the file and one ECDSA check, the chain's being known; processor: {:.3} ms each; two threads: {:.0}/s",
+        ours.cpu_ms, two.per_second
     );
     let name = "validation with report, 137 kB, B-B, P-256, one thread";
     Ok(vec![
-        Row::new(name, ours, "1/s").goal(Goal::AtLeast(1000.0)).limit(limit),
-        Row::new(format!("{name}, beside pyHanko"), ours, "1/s")
+        Row::new(name, ours.per_second, "1/s").goal(Goal::AtLeast(1000.0)).limit(limit),
+        Row::new(format!("{name}, beside pyHanko"), ours.per_second, "1/s")
             .beside(&peer.name, peer.per_second)
             .goal(Goal::RatioAtLeast(10.0))
             .limit("the chain is the same in both; pyHanko keeps one validation context"),
-        Row::new("validation with report, 137 kB, B-LTA, P-256, one thread", lta, "1/s").limit(
-            "two time-stamps and four revocation lists more; revocation required; each value is checked anew",
+        Row::new("validation with report, 137 kB, B-LTA, P-256, one thread", lta.per_second, "1/s").limit(
+            format!(
+                "two SHA-256 of the file, two time-stamps and two revocation lists more; revocation required; processor: {:.3} ms each",
+                lta.cpu_ms
+            ),
         ),
     ])
 }
