@@ -7,6 +7,8 @@
     reason = "a test that cannot go on should say where it stopped"
 )]
 
+#[path = "it/attacker.rs"]
+mod attacker;
 #[path = "it/conformance.rs"]
 mod conformance;
 #[path = "it/faults.rs"]

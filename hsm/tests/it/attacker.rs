@@ -1,0 +1,82 @@
+//! Sole control, played by an attacker: what a short PIN is worth, and against whom.
+//!
+//! The attacker holds a copy of the token's files, or a member's PIN, or both. What holds is a claim of `SECURITY.md`;
+//! what falls is named there as falling.
+
+use std::time::Instant;
+
+use cryptoki::object::{Attribute, AttributeType, ObjectClass};
+use cryptoki::session::UserType;
+use hsm::{KeyKind, PersonalConfig, Scheme, ToSign, TokenError};
+
+use crate::store::{behind_the_back, key, module, pin, token, with_store};
+
+/// A PIN that is found early: every PIN of six digits would take the whole day of a test machine.
+const SIX_DIGITS: &str = "000137";
+/// PINs of six digits.
+const N_PINS: u32 = 1_000_000;
+/// A day, in seconds: whoever has the files has that.
+const A_DAY_S: f64 = 86_400.0;
+
+#[test]
+fn six_digits_fall_to_whoever_holds_the_files_of_a_software_token() {
+    with_store("attacker::six_digits_fall_to_whoever_holds_the_files_of_a_software_token", || {
+        let module = module();
+        let tokens = module.personal(PersonalConfig { n_workers: 1, ..PersonalConfig::default() }).unwrap();
+        let (label, secret) = (token("TEST member"), pin(SIX_DIGITS));
+        module.provision(&label, &pin("so-12345"), &secret).unwrap();
+        tokens.generate_key_pair(&label, &secret, &key("sign"), KeyKind::EcP256).unwrap();
+
+        let started = Instant::now();
+        let found = (0..N_PINS).find_map(|guess| {
+            let guess = format!("{guess:06}");
+            match tokens.check_pin(&label, &pin(&guess)) {
+                Ok(()) => Some(guess),
+                Err(TokenError::PinIncorrect { .. }) => None,
+                Err(error) => panic!("{error}"),
+            }
+        });
+        let found = found.unwrap();
+        assert_eq!(found, SIX_DIGITS, "no lock stops the search: the software token counts nothing");
+        let tries: f64 = found.parse::<f64>().unwrap() + 1.0;
+        let all_s = started.elapsed().as_secs_f64() / tries * f64::from(N_PINS);
+        assert!(all_s < A_DAY_S, "the whole space takes {all_s:.0} s: say so in SECURITY.md");
+        let forged =
+            tokens.sign(&label, &pin(&found), &key("sign"), ToSign::Message(b"forged"), Scheme::EcdsaSha256);
+        assert!(forged.is_ok(), "and then the key signs: a short PIN is policy, not proof");
+    });
+}
+
+#[test]
+fn a_members_pin_opens_neither_anothers_key_nor_lets_the_own_one_out() {
+    with_store("attacker::a_members_pin_opens_neither_anothers_key_nor_lets_the_own_one_out", || {
+        let module = module();
+        let tokens = module.personal(PersonalConfig { n_workers: 1, ..PersonalConfig::default() }).unwrap();
+        let (known, victim) = (token("TEST known"), token("TEST victim"));
+        let stolen = pin("stolen-pin");
+        for (label, own) in [(&known, &stolen), (&victim, &pin("another-pin"))] {
+            module.provision(label, &pin("so-12345"), own).unwrap();
+            tokens.generate_key_pair(label, own, &key("sign"), KeyKind::EcP256).unwrap();
+        }
+        let forged =
+            tokens.sign(&victim, &stolen, &key("sign"), ToSign::Message(b"forged"), Scheme::EcdsaSha256);
+        assert!(matches!(forged, Err(TokenError::PinIncorrect { .. })), "{forged:?}");
+
+        // Past our own code, with the PIN: the key signs, but its value does not leave the token.
+        let pkcs11 = behind_the_back();
+        let slot = pkcs11
+            .get_slots_with_initialized_token()
+            .unwrap()
+            .into_iter()
+            .find(|slot| pkcs11.get_token_info(*slot).unwrap().label() == "TEST known")
+            .unwrap();
+        let session = pkcs11.open_rw_session(slot).unwrap();
+        session.login(UserType::User, Some(&"stolen-pin".into())).unwrap();
+        let private = session.find_objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY)]).unwrap();
+        let value = session.get_attributes(private[0], &[AttributeType::Value]);
+        let is_shown = value.is_ok_and(|value| !value.is_empty());
+        assert!(!is_shown, "a private key's value was given out");
+        let loosened = session.update_attributes(private[0], &[Attribute::Extractable(true)]);
+        assert!(loosened.is_err(), "a key was made extractable afterwards");
+    });
+}
