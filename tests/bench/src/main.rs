@@ -135,14 +135,14 @@ fn facts(scale: Scale) -> anyhow::Result<Vec<(String, String)>> {
     let cores = std::thread::available_parallelism()?;
     let softhsm = run(Command::new("softhsm2-util").arg("--version"))?;
     let build = if cfg!(debug_assertions) { "unoptimised: the numbers mean nothing" } else { "release" };
-    let runs = scale.n_runs();
+    let (runs, slices, ms) = (scale.n_runs(), scale.n_slices(), scale.slice().as_millis());
     Ok([
         ("machine", format!("{cores} cores, {model}{sha}; load {load} at the beginning")),
         ("module", format!("SoftHSM2 {}, file store, one process", softhsm.trim())),
         ("openssl", run(Command::new("openssl").arg("version"))?.trim().to_owned()),
         ("linked", openssl::version::version().to_owned()),
         ("build", format!("{build}, {}", env!("CARGO_PKG_VERSION"))),
-        ("state", format!("warm: keys open, files in the page cache; the best of {runs} runs")),
+        ("state", format!("warm: keys open, files in the page cache; the best of {slices} slices of {ms} ms in turns, of {runs} runs of what takes long")),
     ]
     .map(|(name, fact)| (name.to_owned(), fact))
     .to_vec())

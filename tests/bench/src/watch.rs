@@ -21,12 +21,12 @@ impl Scale {
     }
 
     /// How long one measurement of a rate lasts.
-    const fn slice(self) -> Duration {
+    pub(crate) const fn slice(self) -> Duration {
         self.pick(Duration::from_millis(300), Duration::from_millis(20))
     }
 
     /// How often a rate is measured; the best is reported, since others use the machine too.
-    const fn n_slices(self) -> usize {
+    pub(crate) const fn n_slices(self) -> usize {
         self.pick(10, 1)
     }
 
