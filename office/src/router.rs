@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::error::Problem;
 use crate::json::Json;
-use crate::{batches, dossiers, entries, meetings, people, resolutions, search, votes};
+use crate::{batches, dossiers, entries, keys, meetings, people, resolutions, search, votes};
 
 /// Largest JSON body, in bytes.
 const MAX_JSON_BYTES: usize = 1 << 20;
@@ -52,6 +52,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(votes::http::routes())
         .merge(resolutions::http::routes())
         .merge(batches::http::routes())
+        .merge(keys::http::routes())
         .merge(search::http::routes())
         .merge(entries::http::routes())
 }

@@ -5,5 +5,6 @@ mod batch;
 mod crash;
 mod durable;
 mod floors;
+mod keys;
 mod session;
 mod stage;
