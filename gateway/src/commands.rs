@@ -1,14 +1,22 @@
 //! The program's commands.
 
+mod certificates;
+mod connection;
+mod doctor;
+mod keys;
+mod offline;
 pub mod serve;
 pub mod sign;
 
+use std::fs::File;
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+use zeroize::Zeroizing;
 
 use crate::config::Config;
 use crate::demo;
@@ -59,6 +67,18 @@ enum Command {
     /// Signs PDFs as a list, through the running appliance: authorised as exactly these, asked of policy, logged.
     #[command(after_help = sign::EXAMPLE)]
     Sign(sign::Options),
+    /// Looks after the appliance's keys: ceremony, activation, inventory, suspension, destruction.
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Asks an authority to certify a key: signs a certification request (PKCS #10) with it.
+    #[command(after_help = certificates::CSR_EXAMPLE)]
+    Csr(certificates::CsrOptions),
+    /// Takes a certificate that an authority issued for a key of this appliance into use.
+    #[command(after_help = certificates::IMPORT_EXAMPLE)]
+    ImportCert(certificates::ImportOptions),
+    /// Examines the installation and says what to do: configuration, tokens, files, clock, database, services.
+    #[command(after_help = doctor::EXAMPLE)]
+    Doctor(doctor::Options),
     /// Works on policy bundles.
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -94,6 +114,10 @@ enum PolicyCommand {
 pub fn run() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Sign(options) => return sign::run(&options),
+        Command::Keys(command) => return keys::run(&command),
+        Command::Csr(options) => certificates::csr(&options),
+        Command::ImportCert(options) => return certificates::import(&options),
+        Command::Doctor(options) => return doctor::run(&options),
         Command::Serve { config } => serve::run(&config),
         Command::Demo { dir, fresh, listen, bench } => {
             demo::run(&demo::Options { dir, fresh, listen, bench })
@@ -113,6 +137,20 @@ pub fn run() -> anyhow::Result<ExitCode> {
         Command::ParserProcess => office::parser::run_worker().context("parser process"),
     }?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Longest PIN that is read, in bytes.
+const MAX_PIN_BYTES: u64 = 256;
+
+/// Reads a PIN from an open file, so that it stands on no command line.
+fn read_pin(fd: u32) -> anyhow::Result<Zeroizing<String>> {
+    let mut pin = Zeroizing::new(String::new());
+    File::open(format!("/dev/fd/{fd}"))
+        .and_then(|file| file.take(MAX_PIN_BYTES).read_to_string(&mut pin))
+        .with_context(|| format!("no PIN can be read from descriptor {fd}: give it as in `{fd}<pin.txt`"))?;
+    let kept = pin.trim_end_matches(['\r', '\n']).len();
+    pin.truncate(kept);
+    Ok(pin)
 }
 
 /// Writes a line for the person at the terminal.

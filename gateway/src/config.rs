@@ -195,6 +195,7 @@ impl Config {
                 return Err(format!("{what} names {}, which is not there", path.display()));
             }
         }
+        self.keys.check()?;
         if !self.trust.test_authorities.is_empty() && !self.test_installation {
             return Err(
                 "trust.test_authorities: a TEST authority belongs on a test installation only".to_owned()

@@ -8,7 +8,12 @@ use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use office::App;
-use prometheus::{Encoder as _, HistogramOpts, HistogramVec, IntGauge, Opts, Registry, TextEncoder};
+use prometheus::{
+    Encoder as _, HistogramOpts, HistogramVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+/// Seconds of a day.
+const DAY_S: i64 = 86_400;
 
 /// The appliance's metrics. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -16,6 +21,8 @@ pub struct Metrics {
     registry: Registry,
     requests: HistogramVec,
     tokens_well: IntGauge,
+    token_up: IntGaugeVec,
+    certificate_days: IntGaugeVec,
     connections: IntGauge,
 }
 
@@ -39,11 +46,24 @@ impl Metrics {
             "ecabinet_tokens_well",
             "1 when every token of the appliance takes calls",
         ))?;
+        let token_up = IntGaugeVec::new(
+            Opts::new("ecabinet_token_up", "1 when this token of the configuration takes calls"),
+            &["token"],
+        )?;
+        let certificate_days = IntGaugeVec::new(
+            Opts::new(
+                "ecabinet_certificate_days_left",
+                "Days until the certificate of this key of the configuration ends",
+            ),
+            &["key"],
+        )?;
         let connections = IntGauge::with_opts(Opts::new("ecabinet_connections", "Connections open now"))?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(tokens_well.clone()))?;
+        registry.register(Box::new(token_up.clone()))?;
+        registry.register(Box::new(certificate_days.clone()))?;
         registry.register(Box::new(connections.clone()))?;
-        Ok(Self { registry, requests, tokens_well, connections })
+        Ok(Self { registry, requests, tokens_well, token_up, certificate_days, connections })
     }
 
     /// Counts an answered request. `route` is a template of ours, never a path of a caller's.
@@ -78,6 +98,18 @@ impl Metrics {
 
 async fn show(State((metrics, app)): State<(Metrics, App)>) -> Response {
     metrics.tokens_well.set(i64::from(app.keys.is_well()));
+    // Labels are the names of parts and keys in the configuration: a closed set.
+    for (token, health) in app.keys.token_health() {
+        let is_up = health.state != hsm::HealthState::Down && !health.pin_refused;
+        metrics.token_up.with_label_values(&[token.as_str()]).set(i64::from(is_up));
+    }
+    let now = app.now();
+    let certificates = app.keys.certified().map(|key| (key.label(), key.certificate()));
+    let log = (app.keys.config().log.key.as_str(), app.keys.log_certificate());
+    for (key, certificate) in certificates.chain([log]) {
+        let left_s = certificate.not_after().as_seconds().saturating_sub(now.as_seconds());
+        metrics.certificate_days.with_label_values(&[key]).set(left_s.div_euclid(DAY_S));
+    }
     let encoder = TextEncoder::new();
     let mut text = Vec::new();
     if encoder.encode(&metrics.registry.gather(), &mut text).is_err() {

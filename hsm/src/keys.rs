@@ -83,6 +83,18 @@ pub(crate) fn exists(session: &Session, label: &KeyLabel) -> Result<bool, Fault>
     Ok(false)
 }
 
+/// Destroys every private, public and secret key with this label, the secret halves first; says how many objects went.
+pub(crate) fn destroy(session: &Session, label: &KeyLabel) -> Result<usize, Fault> {
+    let mut n_destroyed = 0_usize;
+    for class in [ObjectClass::PRIVATE_KEY, ObjectClass::SECRET_KEY, ObjectClass::PUBLIC_KEY] {
+        for key in session.find_objects(&[Attribute::Class(class), Attribute::Label(label.to_bytes())])? {
+            session.destroy_object(key)?;
+            n_destroyed = n_destroyed.saturating_add(1);
+        }
+    }
+    Ok(n_destroyed)
+}
+
 /// Reads what says whether a secret can leave the token, and `more`; what `more` gave is returned.
 ///
 /// An attribute that the token does not tell counts as the worse answer.

@@ -51,7 +51,7 @@ pub use personal::{PersonalConfig, PersonalTokens};
 pub use pool::{Health, HealthState, MAX_RANDOM_LEN_BYTES, Pool, PoolConfig};
 pub use quirks::{Anchor, CurveForm, EcdsaHalves, GcmIv, PinFlags, Quirks};
 pub use scheme::{MAX_MESSAGE_LEN_BYTES, RawSignature, SHA384_LEN_BYTES, Scheme, ToSign};
-pub use signer_set::{DoneBy, MAX_MEMBERS, MemberHealth, NotDone, SignerMember, SignerSet};
+pub use signer_set::{DoneBy, MAX_MEMBERS, MemberHealth, Next, NotDone, SignerMember, SignerSet};
 pub use spki::PublicKeyDer;
 pub use survey::{Need, Survey, TokenSurvey};
 pub use wraps::Wraps;

@@ -237,6 +237,18 @@ impl Pool {
         self.run(move |LoggedIn { session, .. }| keys::exists(session, &label))
     }
 
+    /// Destroys the key with this label, both halves; nothing brings it back. Says whether there was one.
+    ///
+    /// Done again, it does no harm: what is gone stays gone.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pool::wrap`]; look with [`Pool::has_key`] whether it is gone, and repeat.
+    pub fn destroy_key(&self, label: &KeyLabel) -> Result<bool, TokenError> {
+        let label = label.clone();
+        self.run(move |LoggedIn { session, .. }| Ok(keys::destroy(session, &label)? > 0))
+    }
+
     /// How the pool is, without asking the token. Does not block.
     #[must_use]
     pub fn health(&self) -> Health {

@@ -47,6 +47,15 @@ pub struct DoneBy<T> {
     pub value: T,
 }
 
+/// Who may be asked after a member.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Next {
+    /// The member has surely done nothing, and another might do better.
+    Another,
+    /// It is done, or may be, or would fail everywhere.
+    Nobody,
+}
+
 /// Nobody did what was asked, or nobody knows whether it was done.
 #[derive(Debug, thiserror::Error)]
 #[error("{name}: {error}")]
@@ -117,25 +126,42 @@ impl SignerSet {
         &self,
         act: impl Fn(usize, &SignerMember) -> Result<T, TokenError>,
     ) -> Result<DoneBy<T>, NotDone> {
-        let Inner { members, calls } = &*self.0;
-        let order = order(members.iter().map(|(member, standing)| (&member.pool, standing)), calls);
         let mut last = NotDone { index: 0, name: String::new(), error: TokenError::Busy };
-        for (_, index) in order {
-            let Some((member, standing)) = members.get(index) else { continue };
+        for index in self.order() {
+            let Some((member, _)) = self.0.members.get(index) else { continue };
             let result = act(index, member);
-            standing.note(&result);
+            let next = self.note(index, &result);
             match result {
                 Ok(value) => return Ok(DoneBy { index, value }),
                 Err(error) => {
-                    let goes_on = error.sent() == Sent::No && speaks_against_token(&error);
                     last = NotDone { index, name: member.name.clone(), error };
-                    if !goes_on {
+                    if next == Next::Nobody {
                         break;
                     }
                 }
             }
         }
         Err(last)
+    }
+
+    /// The places of the members in the order in which to ask them now. For callers that must do something between
+    /// two members, such as writing down whom they ask; they give each outcome to [`SignerSet::note`].
+    #[must_use]
+    pub fn order(&self) -> Vec<usize> {
+        let Inner { members, calls } = &*self.0;
+        let ranked = order(members.iter().map(|(member, standing)| (&member.pool, standing)), calls);
+        ranked.into_iter().map(|(_, index)| index).collect()
+    }
+
+    /// Remembers how the member at `index` did, and says whether another may be asked for the same.
+    pub fn note<T>(&self, index: usize, result: &Result<T, TokenError>) -> Next {
+        if let Some((_, standing)) = self.0.members.get(index) {
+            standing.note(result);
+        }
+        match result {
+            Err(error) if error.sent() == Sent::No && speaks_against_token(error) => Next::Another,
+            Ok(_) | Err(_) => Next::Nobody,
+        }
     }
 
     /// The members, in order of preference.

@@ -49,6 +49,8 @@ pub struct AppParts {
     pub keys: Keys,
     /// What is pushed to screens.
     pub live: Live,
+    /// The right to write the log: no command writes it meanwhile.
+    pub lock: crate::keys::offline::Writer,
     /// The sequencer of the log.
     pub log: Log,
     /// Page images kept in memory.

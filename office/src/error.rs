@@ -180,6 +180,10 @@ impl From<KeysError> for Problem {
                 "the clock stands before the last entry of the log: nothing is signed until it is right; tell the operator",
                 30,
             ),
+            KeysError::Suspended => Self::conflict(
+                "key-suspended",
+                "this key is suspended: a security officer resumes it (`ecabinet keys resume`)",
+            ),
             KeysError::Token(cause) => {
                 tracing::error!(%cause, "token unavailable");
                 Self::unavailable(

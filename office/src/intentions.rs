@@ -6,10 +6,16 @@
 use audit::Act;
 use cabinet::id::PersonId;
 use cabinet::{Digest, Timestamp};
+use hsm::{Next, RawSignature};
+use policies::Permit;
+use signing::pades::Prepared;
 use sqlx::Row as _;
 use uuid::Uuid;
 
+use crate::app::App;
 use crate::entries::Draft;
+use crate::error::Problem;
+use crate::keys::{CertifiedKey, DocumentKey, KeysError, standing};
 use crate::people::store::parse;
 use crate::store::{Db, StoreError, SystemAct, Tx};
 
@@ -72,6 +78,70 @@ impl Intention {
             tracing::warn!(%err, intention = %self.id, "intention stays open until the next start");
         }
     }
+}
+
+/// What a token signed, and the intention under which it did.
+#[derive(Debug)]
+pub struct SignedIntention {
+    /// What was prepared for the signer's certificate.
+    pub prepared: Prepared,
+    /// The signature.
+    pub raw: RawSignature,
+    /// To be ended by the act that records it.
+    pub intention: Intention,
+}
+
+/// What is to be signed, by whom, under which act.
+#[derive(Debug)]
+pub struct ToDeclare<'a, A> {
+    /// The permission.
+    pub permit: &'a Permit<A>,
+    /// The key.
+    pub key: &'a DocumentKey,
+    /// The act that announces the signature.
+    pub act: Act,
+    /// What it is about.
+    pub subject: String,
+    /// Whose act it is.
+    pub actor: PersonId,
+    /// The signing time.
+    pub now: Timestamp,
+}
+
+/// Declares and signs with the key's tokens in turn.
+///
+/// For each, `prepare` names its certificate inside what is signed, and the intention and the use of the key are on
+/// disk before the token is asked. The next token is asked only when the one before has surely signed nothing.
+///
+/// # Errors
+///
+/// What `prepare` says; 409 where the key is suspended, destroyed or has reached its quota; 503 where no token signs.
+pub async fn sign_in_turn<A, F: Future<Output = Result<Prepared, Problem>>>(
+    app: &App,
+    what: ToDeclare<'_, A>,
+    prepare: impl Fn(CertifiedKey) -> F,
+) -> Result<SignedIntention, Problem> {
+    let mut last = Problem::from(KeysError::NoKey);
+    for turn in what.key.in_turn() {
+        let prepared = prepare(turn.key().clone()).await?;
+        let mut tx = app.begin(what.permit).await?;
+        standing::take_use(&mut tx, turn.key(), what.now).await?;
+        let digest = prepared.digest();
+        let intention =
+            Intention::declare(tx, what.act, what.subject.clone(), what.actor, digest, what.now).await?;
+        match app.keys.sign_with(what.key, &turn, digest).await {
+            Ok(raw) => return Ok(SignedIntention { prepared, raw, intention }),
+            Err((err, next)) => {
+                tracing::error!(%err, key = turn.key().label(), "a token did not sign");
+                intention.came_to_nothing(&app.db, app.now()).await;
+                last = err.into();
+                if next == Next::Nobody {
+                    break;
+                }
+            }
+        }
+    }
+    Err(last)
 }
 
 async fn close(db: &Db, id: &str, actor: PersonId, why: &str, now: Timestamp) -> Result<(), StoreError> {

@@ -3,10 +3,18 @@
 //! The one bridge to the token: everything here that blocks runs on a thread meant for blocking, bounded
 //! by the token's own queue and deadline. Nobody else calls `hsm`.
 
+pub mod ceremony;
 mod columns;
-mod config;
+pub mod config;
+pub mod custody;
 mod documents;
+
+pub mod http;
+pub mod inventory;
+mod load;
+pub mod offline;
 mod pins;
+pub mod standing;
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,8 +22,8 @@ use std::sync::Arc;
 use cabinet::id::PersonId;
 use cabinet::{Digest, Timestamp};
 use hsm::{
-    KeyKind, KeyLabel, Module, PersonalTokens, Pin, Pool, RawSignature, Scheme, ToSign, TokenError,
-    TokenLabel, Wrapped,
+    HealthState, KekSet, KeyKind, KeyLabel, Module, Next, PersonalTokens, Pin, Pool, RawSignature, Scheme,
+    ToSign, TokenError, TokenLabel, Wraps,
 };
 use signing::{Certificate, SignatureAlgorithm, TrustStore};
 use zeroize::Zeroizing;
@@ -25,7 +33,7 @@ use crate::store::Db;
 
 pub use columns::Columns;
 pub use config::{KeysConfig, TokenConfig};
-pub use documents::{CertifiedKey, DocumentKey};
+pub use documents::{CertifiedKey, DocumentKey, Turn};
 pub use pins::MAX_WRONG_PINS;
 
 /// Why nothing was signed, wrapped or unwrapped.
@@ -46,6 +54,9 @@ pub enum KeysError {
     /// An operator must set the clock.
     #[error("the clock stands before the last entry of the log")]
     ClockWentBack,
+    /// A security officer must resume the key, or another key must be used.
+    #[error("this key is suspended or was destroyed")]
+    Suspended,
     /// The token failed: try again, or look at it.
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -78,7 +89,8 @@ struct Inner {
     timestamping: Option<CertifiedKey>,
     responder: Option<CertifiedKey>,
     log: Pool,
-    encryption: Pool,
+    encryption: KekSet,
+    encryption_pools: Vec<Pool>,
     config: KeysConfig,
     trust: TrustStore,
     /// Certificates between signers and anchors.
@@ -103,9 +115,10 @@ impl Keys {
     /// * [`KeysError::Token`]: a token or key is missing; the message says which.
     /// * [`KeysError::Invalid`]: a certificate does not belong to its key, or the column key does not unwrap.
     pub async fn open(config: KeysConfig, db: Db) -> Result<Self, KeysError> {
-        let loaded = blocking(move || config.load()).await?;
-        let columns = Columns::unwrap(&loaded.encryption, &loaded.config.encryption.key, &db).await?;
-        Ok(Self(Arc::new(Inner {
+        let loaded = blocking(move || load::load(config)).await?;
+        let kek = &loaded.config.encryption.key;
+        let columns = Columns::unwrap(&loaded.encryption, &loaded.encryption_pools, kek, &db).await?;
+        let keys = Self(Arc::new(Inner {
             personal: loaded.personal,
             organisation: loaded.organisation,
             batch: loaded.batch,
@@ -113,6 +126,7 @@ impl Keys {
             responder: loaded.responder,
             log: loaded.log,
             encryption: loaded.encryption,
+            encryption_pools: loaded.encryption_pools,
             trust: loaded.trust,
             chain: loaded.chain,
             log_certificate: loaded.log_certificate,
@@ -120,7 +134,37 @@ impl Keys {
             columns,
             pins: pins::Pins::default(),
             db,
-        })))
+        }));
+        keys.reload_standing().await?;
+        Ok(keys)
+    }
+
+    /// Takes over from the database which keys may sign.
+    ///
+    /// # Errors
+    ///
+    /// * [`KeysError::Invalid`]: the database does not answer.
+    pub async fn reload_standing(&self) -> Result<(), KeysError> {
+        let standing =
+            standing::all(&self.0.db).await.map_err(|err| KeysError::Invalid(format!("keys: {err}")))?;
+        for key in self.certified() {
+            let state = standing.get(key.label()).map_or(standing::KeyState::Active, |found| found.state);
+            key.set_withdrawn(state != standing::KeyState::Active);
+        }
+        Ok(())
+    }
+
+    /// The configuration that the keys were opened by.
+    #[must_use]
+    pub fn config(&self) -> &KeysConfig {
+        &self.0.config
+    }
+
+    /// Every key with a certificate but the log's, stand-ins too.
+    pub fn certified(&self) -> impl Iterator<Item = &CertifiedKey> {
+        let documents = [Some(&self.0.organisation), self.0.batch.as_ref()].into_iter().flatten();
+        let services = [self.0.timestamping.as_ref(), self.0.responder.as_ref()].into_iter().flatten();
+        documents.flat_map(DocumentKey::all).chain(services)
     }
 
     /// Sealing of SQL columns.
@@ -141,10 +185,10 @@ impl Keys {
         &self.0.chain
     }
 
-    /// The certificate of the organisation's key.
+    /// The organisation's key.
     #[must_use]
-    pub fn organisation_certificate(&self) -> &Certificate {
-        self.0.organisation.certificate()
+    pub fn organisation(&self) -> &DocumentKey {
+        &self.0.organisation
     }
 
     /// The certificate of the log's key.
@@ -200,15 +244,6 @@ impl Keys {
             .await
     }
 
-    /// Signs `digest` with the organisation's key.
-    ///
-    /// # Errors
-    ///
-    /// * [`KeysError::ClockWentBack`], [`KeysError::Token`].
-    pub async fn sign_as_organisation(&self, digest: Digest) -> Result<RawSignature, KeysError> {
-        self.sign_with(&self.0.organisation, digest).await
-    }
-
     /// The key that signs time-stamps, if this appliance issues any.
     #[must_use]
     pub fn timestamping(&self) -> Option<&CertifiedKey> {
@@ -230,14 +265,20 @@ impl Keys {
             .find(|key| key.label() == label)
     }
 
-    /// Signs `digest` with a key of the appliance that signs documents.
+    /// Signs `digest` with a key of the appliance that signs documents, on the token whose turn it is; with the error
+    /// comes whether the next token may be asked.
     ///
     /// # Errors
     ///
-    /// * [`KeysError::ClockWentBack`], [`KeysError::Token`].
-    pub async fn sign_with(&self, key: &DocumentKey, digest: Digest) -> Result<RawSignature, KeysError> {
-        self.check_clock()?;
-        key.sign(digest).await
+    /// * [`KeysError::ClockWentBack`], [`KeysError::Suspended`], [`KeysError::Token`].
+    pub async fn sign_with(
+        &self,
+        key: &DocumentKey,
+        turn: &Turn,
+        digest: Digest,
+    ) -> Result<RawSignature, (KeysError, Next)> {
+        self.check_clock().map_err(|err| (err, Next::Nobody))?;
+        key.sign(turn, digest).await
     }
 
     /// Signs `message` with the log's Ed25519 key.
@@ -250,24 +291,38 @@ impl Keys {
         blocking(move || Ok(pool.sign(&key, ToSign::Message(&message), Scheme::Ed25519)?)).await
     }
 
-    /// Wraps a data key in the token under the key-encryption key, bound to `aad`.
+    /// Wraps a data key under the key-encryption key of every token that is there, bound to `aad`.
     ///
     /// # Errors
     ///
     /// * [`KeysError::Token`].
     pub async fn wrap(&self, data_key: Zeroizing<Vec<u8>>, aad: Vec<u8>) -> Result<Vec<u8>, KeysError> {
-        let (pool, key) = (self.0.encryption.clone(), self.0.config.encryption.key.clone());
-        blocking(move || Ok(pool.wrap(&key, &data_key, &aad)?.as_bytes().to_vec())).await
+        let encryption = self.0.encryption.clone();
+        blocking(move || {
+            let wrapping = encryption.wrap(&data_key, &aad).map_err(|err| err.error)?;
+            if !wrapping.missing.is_empty() {
+                tracing::warn!(
+                    n_missing = wrapping.missing.len(),
+                    "a data key is not wrapped by every token"
+                );
+            }
+            Ok(wrapping.wraps.to_bytes())
+        })
+        .await
     }
 
-    /// Unwraps what [`Keys::wrap`] wrapped.
+    /// Unwraps what [`Keys::wrap`] wrapped, also before there was a second token.
     ///
     /// # Errors
     ///
     /// * [`KeysError::Token`]; its `Corrupt` means the stored wrap, not the token, is at fault.
     pub async fn unwrap(&self, wrapped: Vec<u8>, aad: Vec<u8>) -> Result<Zeroizing<Vec<u8>>, KeysError> {
-        let (pool, key) = (self.0.encryption.clone(), self.0.config.encryption.key.clone());
-        blocking(move || Ok(pool.unwrap(&key, &Wrapped::parse(&wrapped)?, &aad)?)).await
+        let encryption = self.0.encryption.clone();
+        blocking(move || {
+            let opened = encryption.unwrap(&Wraps::parse(&wrapped)?, &aad);
+            Ok(opened.map_err(|err| err.error)?.value)
+        })
+        .await
     }
 
     /// The label of the key-encryption key in use.
@@ -276,25 +331,61 @@ impl Keys {
         self.0.config.encryption.key.as_str()
     }
 
-    /// Random bytes from the token.
+    /// Random bytes from the first key-encryption token that gives some.
     ///
     /// # Errors
     ///
     /// * [`KeysError::Token`].
     pub async fn random(&self, n: usize) -> Result<Zeroizing<Vec<u8>>, KeysError> {
-        let pool = self.0.encryption.clone();
-        blocking(move || Ok(pool.random(n)?)).await
+        let pools = self.0.encryption_pools.clone();
+        blocking(move || random(&pools, n)).await
     }
 
-    /// Whether every token of the appliance can take a call.
+    /// How each token of the appliance is, by the name of its part, without asking it.
+    #[must_use]
+    pub fn token_health(&self) -> Vec<(String, hsm::Health)> {
+        let tokens = self.0.config.tokens();
+        tokens.into_iter().filter_map(|(name, token)| Some((name, self.pool(&token.key)?.health()))).collect()
+    }
+
+    fn pool(&self, label: &KeyLabel) -> Option<&Pool> {
+        if *label == self.0.config.log.key {
+            return Some(&self.0.log);
+        }
+        let encryption =
+            std::iter::once(&self.0.config.encryption).chain(&self.0.config.encryption_stand_ins);
+        let mut encryption = encryption.zip(&self.0.encryption_pools);
+        encryption
+            .find(|(token, _)| token.key == *label)
+            .map(|(_, pool)| pool)
+            .or_else(|| self.certified().find(|key| key.label_on_token() == label).map(CertifiedKey::pool))
+    }
+
+    /// Destroys a key in its token. What is logged and refused is the caller's; done again, it does no harm.
+    ///
+    /// # Errors
+    ///
+    /// * [`KeysError::NoKey`], [`KeysError::Token`].
+    pub(crate) async fn destroy(&self, label: &KeyLabel) -> Result<bool, KeysError> {
+        let (pool, label) = (self.pool(label).cloned().ok_or(KeysError::NoKey)?, label.clone());
+        blocking(move || Ok(pool.destroy_key(&label)?)).await
+    }
+
+    /// Whether the appliance can do all its work: of tokens that stand in for each other, one is enough.
     #[must_use]
     pub fn is_well(&self) -> bool {
+        let is_up = |pool: &Pool| {
+            let health = pool.health();
+            health.state != HealthState::Down && !health.pin_refused
+        };
         let documents = [Some(&self.0.organisation), self.0.batch.as_ref()].into_iter().flatten();
+        let mut documents = documents.map(|key| key.all().iter().any(|key| is_up(key.pool())));
         let services = [self.0.timestamping.as_ref(), self.0.responder.as_ref()].into_iter().flatten();
-        let signing = documents.map(|key| key.pool()).chain(services.map(CertifiedKey::pool));
-        let mut pools = signing.chain([&self.0.log, &self.0.encryption]);
-        pools.all(|pool| pool.health().state != hsm::HealthState::Down)
-            && self.0.personal.health().state != hsm::HealthState::Down
+        let mut alone = services.map(CertifiedKey::pool).chain([&self.0.log]);
+        documents.all(|is_up| is_up)
+            && alone.all(is_up)
+            && self.0.encryption_pools.iter().any(is_up)
+            && self.0.personal.health().state != HealthState::Down
     }
 
     /// The time by the clock, for callers that sign.
@@ -314,6 +405,18 @@ fn scheme_of(certificate: &Certificate) -> Result<Scheme, KeysError> {
         SignatureAlgorithm::RsaPkcs1Sha256 => Ok(Scheme::RsaPkcs1Sha256),
         SignatureAlgorithm::RsaPssSha256 => Ok(Scheme::RsaPssSha256),
     }
+}
+
+/// Random bytes from the first token that gives some.
+fn random(pools: &[Pool], n: usize) -> Result<Zeroizing<Vec<u8>>, KeysError> {
+    let mut last = KeysError::NoKey;
+    for pool in pools {
+        match pool.random(n) {
+            Ok(bytes) => return Ok(bytes),
+            Err(err) => last = err.into(),
+        }
+    }
+    Err(last)
 }
 
 /// Runs what blocks on a thread for it. The token's own queue bounds how many wait there.

@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::error::Problem;
 use crate::json::Json;
-use crate::{batches, dossiers, entries, meetings, people, resolutions, search, validation, votes};
+use crate::{batches, dossiers, entries, keys, meetings, people, resolutions, search, validation, votes};
 
 /// Largest JSON body, in bytes.
 const MAX_JSON_BYTES: usize = 1 << 20;
@@ -53,6 +53,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(resolutions::http::routes())
         .merge(batches::http::routes())
         .merge(validation::http::routes())
+        .merge(keys::http::routes())
         .merge(search::http::routes())
         .merge(entries::http::routes())
 }

@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::dossiers::pages::Pages;
 use crate::entries::Draft;
 use crate::intentions;
+use crate::keys::offline::Writer;
 use crate::keys::{Keys, KeysConfig};
 use crate::live::Live;
 use crate::log::Log;
@@ -103,6 +104,7 @@ pub async fn open(
     let policy = policy.map_err(part("the policy bundle"))?;
     let fonts = config.fonts.clone();
     let typesetter = Typesetter::open(&fonts).map_err(part("typesetting"))?;
+    let lock = Writer::alone(&config.log).map_err(part("the appliance"))?;
     let (db, keys) = open_vault(&config, keys).await?;
     if Clock.went_back(db.last_entry()) {
         // Reading goes on; whatever signs refuses until the clock is right.
@@ -134,6 +136,7 @@ pub async fn open(
         directory,
         keys,
         live: Live::default(),
+        lock,
         log,
         pages: Pages::default(),
         parser,

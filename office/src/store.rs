@@ -5,6 +5,7 @@
 //! Invariant: nothing is answered before the commit that holds it has returned.
 
 mod connect;
+pub mod examine;
 #[cfg(test)]
 mod tests;
 mod tx;

@@ -112,4 +112,10 @@ actions! {
     ReadPolicies on System;
     /// Lets a person try his PIN again after too many wrong ones.
     UnlockSigning on System;
+    /// Lists the appliance's keys: certificates, uses, quotas, states, warnings.
+    ListKeys on System;
+    /// Suspends a key of the appliance, and resumes it.
+    SuspendKey on System;
+    /// Destroys a suspended key, with a quorum of its custodians.
+    DestroyKey on System;
 }

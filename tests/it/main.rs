@@ -6,6 +6,7 @@ mod clock;
 mod crash;
 mod durable;
 mod floors;
+mod keys;
 mod log;
 mod renewal;
 mod session;

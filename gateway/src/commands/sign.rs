@@ -1,21 +1,18 @@
 //! `ecabinet sign`: a list of PDFs, authorised once, signed one by one through the running appliance.
 
-mod connection;
 mod documents;
 
-use std::fs::File;
-use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
-use serde_json::{Value, json};
-use zeroize::Zeroizing;
+use serde_json::json;
 
-use self::connection::{Answer, Connection};
 use self::documents::Document;
-use super::say;
+use super::connection::{Answer, Connection, expect};
+use super::{read_pin, say};
 use crate::commands::serve;
 use crate::config::Config;
 
@@ -24,9 +21,6 @@ pub(super) const EXAMPLE: &str = "Example: ecabinet sign --config /etc/ecabinet/
 --key batch --out signed/ *.pdf 3<pin.txt\n\nA document whose signed copy is in --out already is passed over, so \
 that a list which was stopped goes on where it was. Ctrl-C stops after the document at hand.\nExit: 0 all signed, 1 some \
 not, 2 nothing was begun.";
-
-/// Longest PIN that is read, in bytes.
-const MAX_PIN_BYTES: u64 = 256;
 
 /// What the command line says.
 #[derive(Debug, clap::Args)]
@@ -123,16 +117,6 @@ fn review(options: &Options, documents: &[Document]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn read_pin(fd: u32) -> anyhow::Result<Zeroizing<String>> {
-    let mut pin = Zeroizing::new(String::new());
-    File::open(format!("/dev/fd/{fd}"))
-        .and_then(|file| file.take(MAX_PIN_BYTES).read_to_string(&mut pin))
-        .with_context(|| format!("no PIN can be read from descriptor {fd}: give it as in `{fd}<pin.txt`"))?;
-    let kept = pin.trim_end_matches(['\r', '\n']).len();
-    pin.truncate(kept);
-    Ok(pin)
-}
-
 async fn sign_all(
     options: &Options,
     connection: &mut Connection,
@@ -190,14 +174,6 @@ fn settle(document: &Document, answer: anyhow::Result<Answer>) -> anyhow::Result
         bail!("{}", answer.problem());
     }
     document.keep(&answer.body)
-}
-
-fn expect(answer: &Answer, what: &str) -> anyhow::Result<Value> {
-    if answer.status.is_success() {
-        Ok(serde_json::from_slice(&answer.body).unwrap_or(Value::Null))
-    } else {
-        bail!("{what}: {}", answer.problem())
-    }
 }
 
 fn report(

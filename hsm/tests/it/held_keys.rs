@@ -124,3 +124,22 @@ fn a_key_that_asks_for_the_pin_each_time_gets_it_once_for_each_signature() {
         assert_eq!((n_calls("C_Login", ""), n_signed()), (2, 0));
     });
 }
+
+#[test]
+fn a_destroyed_key_signs_no_more_and_its_label_is_free() {
+    with_store("held_keys::a_destroyed_key_signs_no_more_and_its_label_is_free", || {
+        let (_module, pool) = pool(PoolConfig::default());
+        let (one, other) = (key("TEST one"), key("TEST other"));
+        pool.generate_key_pair(&one, hsm::KeyKind::EcP256).unwrap();
+        pool.generate_key_pair(&other, hsm::KeyKind::EcP256).unwrap();
+        assert!(pool.destroy_key(&one).unwrap());
+        let error = pool.sign(&one, ToSign::Message(b"x"), Scheme::EcdsaSha256).unwrap_err();
+        assert!(matches!(error, TokenError::KeyNotFound { .. }), "{error}");
+        assert!(!pool.has_key(&one).unwrap(), "its public half is gone too");
+        assert!(!pool.destroy_key(&one).unwrap(), "done again, it does no harm");
+        assert!(
+            pool.sign(&other, ToSign::Message(b"x"), Scheme::EcdsaSha256).is_ok(),
+            "no other key was touched"
+        );
+    });
+}

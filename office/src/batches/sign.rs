@@ -1,8 +1,11 @@
 //! One document of a batch: checked against what was authorised, signed once, handed back.
 
+use std::sync::Arc;
+
 use audit::Act;
 use audit::acts::BatchSigned;
 use cabinet::{Digest, Timestamp};
+use hsm::RawSignature;
 use policies::Permit;
 use policies::action::SignBatch;
 use policies::resource::KeyPurpose;
@@ -14,13 +17,15 @@ use crate::app::{App, SignedIn};
 use crate::dossiers::intake;
 use crate::entries::Draft;
 use crate::error::Problem;
-use crate::intentions::Intention;
+use crate::intentions::{self, Intention, SignedIntention, ToDeclare};
 use crate::keys::DocumentKey;
 use crate::resolutions;
 use crate::trust::levels;
 
 /// Name of the field that is added to a document without an empty signature field.
 const FIELD: &str = "signature";
+/// The code of a document that cannot bear another signature.
+const NOT_SIGNABLE: &str = "not-signable";
 
 /// Signs `bytes`, which must be the document that was authorised.
 ///
@@ -39,20 +44,34 @@ pub(super) async fn sign(
     if let Err(problem) = check(app, key, document, &bytes, now).await {
         return Err(refuse(app, who, permit, batch, document, problem).await?);
     }
-    let mut request = SignRequest::new(FIELD, key.certificate().clone(), app.keys.chain().to_vec(), now);
-    request.room = levels::room(batch.level);
-    let prepared = tokio::task::spawn_blocking(move || prepare(&bytes, request))
-        .await
-        .map_err(|err| Problem::internal(&err))?;
-    let prepared = match prepared {
-        Ok(prepared) => prepared,
-        Err(err) => return Err(refuse(app, who, permit, batch, document, unsignable(&err)).await?),
+    let what = ToDeclare {
+        permit,
+        key,
+        act: Act::BatchSignatureIntended,
+        subject: format!("{}:{}", batch.id, document.number),
+        actor: who.id,
+        now,
     };
-    let subject = format!("{}:{}", batch.id, document.number);
-    let tx = app.begin(permit).await?;
-    let act = Act::BatchSignatureIntended;
-    let intention = Intention::declare(tx, act, subject, who.id, prepared.digest(), now).await?;
-    let signed = finish(app, who, permit, batch, document, key, prepared, &intention).await;
+    let (bytes, level) = (Arc::new(bytes), batch.level);
+    let signed = intentions::sign_in_turn(app, what, |key| {
+        let mut request = SignRequest::new(FIELD, key.certificate().clone(), app.keys.chain().to_vec(), now);
+        request.room = levels::room(level);
+        let bytes = Arc::clone(&bytes);
+        async move {
+            tokio::task::spawn_blocking(move || prepare(&bytes, request))
+                .await
+                .map_err(|err| Problem::internal(&err))?
+                .map_err(|err| unsignable(&err))
+        }
+    });
+    let SignedIntention { prepared, raw, intention } = match signed.await {
+        Ok(signed) => signed,
+        Err(problem) if problem.code == NOT_SIGNABLE => {
+            return Err(refuse(app, who, permit, batch, document, problem).await?);
+        }
+        Err(problem) => return Err(problem),
+    };
+    let signed = finish(app, who, permit, batch, document, prepared, &raw, &intention).await;
     if signed.is_err() {
         intention.came_to_nothing(&app.db, app.now()).await;
     }
@@ -91,7 +110,7 @@ fn prepare(pdf: &[u8], mut request: SignRequest) -> Result<Prepared, PadesError>
 }
 
 fn unsignable(err: &PadesError) -> Problem {
-    Problem::unusable("not-signable", err.to_string())
+    Problem::unusable(NOT_SIGNABLE, err.to_string())
 }
 
 #[expect(clippy::too_many_arguments, reason = "one act's whole context, used in one place")]
@@ -101,11 +120,10 @@ async fn finish(
     permit: &Permit<SignBatch>,
     batch: &Batch,
     document: &BatchDocument,
-    key: &DocumentKey,
     prepared: Prepared,
+    raw: &RawSignature,
     intention: &Intention,
 ) -> Result<Vec<u8>, Problem> {
-    let raw = app.keys.sign_with(key, prepared.digest()).await?;
     let pdf = levels::finish(app, prepared, raw.as_bytes(), batch.level).await?;
     let (signed, now) = (Digest::of(&pdf), app.now());
     let mut tx = app.begin(permit).await?;

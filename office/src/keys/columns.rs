@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use archive::{ColumnKey, KEY_LEN_BYTES, Place, wrap_aad};
-use hsm::{KeyLabel, Pool, Wrapped};
+use hsm::{KekSet, KeyLabel, Pool, Wraps};
 use sqlx::Row as _;
 use zeroize::Zeroizing;
 
-use super::{KeysError, blocking};
+use super::{KeysError, blocking, random};
 use crate::store::{Db, StoreError, SystemAct};
 
 /// Where the wrapped column key stands in `settings`.
@@ -27,17 +27,26 @@ impl std::fmt::Debug for Columns {
 
 impl Columns {
     /// Unwraps the column key in the token; a new installation draws it there and keeps the wrap.
-    pub(super) async fn unwrap(pool: &Pool, kek: &KeyLabel, db: &Db) -> Result<Self, KeysError> {
+    pub(super) async fn unwrap(
+        encryption: &KekSet,
+        pools: &[Pool],
+        kek: &KeyLabel,
+        db: &Db,
+    ) -> Result<Self, KeysError> {
         let aad = wrap_aad("column-key", SETTING.as_bytes(), 1, kek.as_str(), EPOCH);
         let stored = stored(db).await.map_err(|err| store(&err))?;
-        let (pool, kek) = (pool.clone(), kek.clone());
+        let (encryption, pools) = (encryption.clone(), pools.to_vec());
         let key = if let Some(wrapped) = stored {
-            blocking(move || Ok(pool.unwrap(&kek, &Wrapped::parse(&wrapped)?, &aad)?)).await?
+            blocking(move || {
+                let opened = encryption.unwrap(&Wraps::parse(&wrapped)?, &aad);
+                Ok(opened.map_err(|err| err.error)?.value)
+            })
+            .await?
         } else {
             let (key, wrapped) = blocking(move || {
-                let key = pool.random(KEY_LEN_BYTES)?;
-                let wrapped = pool.wrap(&kek, &key, &aad)?;
-                Ok((key, wrapped.as_bytes().to_vec()))
+                let key = random(&pools, KEY_LEN_BYTES)?;
+                let wrapping = encryption.wrap(&key, &aad).map_err(|err| err.error)?;
+                Ok((key, wrapping.wraps.to_bytes()))
             })
             .await?;
             keep(db, wrapped).await.map_err(|err| store(&err))?;

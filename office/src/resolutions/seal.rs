@@ -23,8 +23,8 @@ use crate::dossiers::{self, intake};
 use crate::entries::Draft;
 use crate::error::Problem;
 use crate::idempotency::Repeatable;
-use crate::intentions::Intention;
-use crate::keys::Signer;
+use crate::intentions::{self, Intention, SignedIntention, ToDeclare};
+use crate::keys::{CertifiedKey, Signer};
 use crate::live::Live;
 use crate::trust::levels;
 
@@ -59,14 +59,17 @@ pub(super) async fn seal(
     let number = store::next_number(&app.db, year, &resolution.symbol).await?;
     let text = NumberAndSymbol { number, symbol: resolution.symbol.clone() }.to_string();
     let number = Number { year, number, text };
-    let prepared = prepare(app, resolution, paper, &number, now).await?;
-
-    let tx = app.begin(permit).await?;
-    let subject = resolution.id.to_string();
-    let intention =
-        Intention::declare(tx, Act::SealIntended, subject, who.id, prepared.digest(), now).await?;
+    let what = ToDeclare {
+        permit,
+        key: app.keys.organisation(),
+        act: Act::SealIntended,
+        subject: resolution.id.to_string(),
+        actor: who.id,
+        now,
+    };
+    let prepare = |key| prepare(app, resolution, key, paper.clone(), &number, now);
+    let SignedIntention { prepared, raw, intention } = intentions::sign_in_turn(app, what, prepare).await?;
     let recorded = async {
-        let raw = app.keys.sign_as_organisation(prepared.digest()).await?;
         let pdf = levels::finish(app, prepared, raw.as_bytes(), app.trust.level()).await?;
         record(app, who, permit, resolution, state, &signed, pdf, &number, &intention, repeatable).await
     };
@@ -138,6 +141,7 @@ pub async fn check_signed_revision(app: &App, paper: &[u8], now: Timestamp) -> R
 async fn prepare(
     app: &App,
     resolution: &Resolution,
+    key: CertifiedKey,
     paper: Zeroizing<Vec<u8>>,
     number: &Number,
     now: Timestamp,
@@ -153,8 +157,7 @@ async fn prepare(
     let ((number_w, number_h), (date_w, date_h)) = (size(NUMBER)?, size(DATE)?);
     let (digits, date_words) = (format!("{:02}", number.number), vietnamese_date(now.in_vietnam().date()));
     let text = number.text.clone();
-    let mut request =
-        SignRequest::new(SEAL, app.keys.organisation_certificate().clone(), app.keys.chain().to_vec(), now);
+    let mut request = SignRequest::new(SEAL, key.certificate().clone(), app.keys.chain().to_vec(), now);
     request.location = Some(app.body.place.clone());
     request.lock = Lock::AllFields;
     request.room = levels::room(app.trust.level());

@@ -86,7 +86,7 @@ impl Connection {
         drop(self.json(Method::DELETE, "/api/session", &Value::Null).await);
     }
 
-    async fn json(&mut self, method: Method, path: &str, body: &Value) -> anyhow::Result<Answer> {
+    pub(super) async fn json(&mut self, method: Method, path: &str, body: &Value) -> anyhow::Result<Answer> {
         let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(body)? };
         self.send(method, path, "application/json", body.into()).await
     }
@@ -122,5 +122,14 @@ impl Connection {
             }
         }
         Ok(Answer { status: head.status, body })
+    }
+}
+
+/// What a successful answer holds; the problem as a sentence otherwise.
+pub(super) fn expect(answer: &Answer, what: &str) -> anyhow::Result<Value> {
+    if answer.status.is_success() {
+        Ok(serde_json::from_slice(&answer.body).unwrap_or(Value::Null))
+    } else {
+        anyhow::bail!("{what}: {}", answer.problem())
     }
 }
