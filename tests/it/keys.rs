@@ -184,7 +184,7 @@ fn activate(house: &Installation, sheets: &[PathBuf]) -> anyhow::Result<()> {
     let wrong = house.path("wrong.txt");
     let text = fs::read_to_string(&sheets[1])?;
     let at = text.find("ECAB1-").context("share")? + 40;
-    let mut changed = text.clone().into_bytes();
+    let mut changed = text.into_bytes();
     changed[at] = if changed[at] == b'a' { b'b' } else { b'a' };
     fs::write(&wrong, changed)?;
     let try_with = |paths: &[&PathBuf]| {
