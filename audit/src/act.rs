@@ -45,6 +45,7 @@ acts! {
     BatchWithdrawn = "batch-withdrawn",
     CertificateImported = "certificate-imported",
     CertificateRequested = "certificate-requested",
+    DataKeysWrapped = "data-keys-wrapped",
     DocumentDownloaded = "document-downloaded",
     DocumentRead = "document-read",
     DocumentRefused = "document-refused",

@@ -100,8 +100,7 @@ async fn show(State((metrics, app)): State<(Metrics, App)>) -> Response {
     metrics.tokens_well.set(i64::from(app.keys.is_well()));
     // Labels are the names of parts and keys in the configuration: a closed set.
     for (token, health) in app.keys.token_health() {
-        let is_up = health.state != hsm::HealthState::Down && !health.pin_refused;
-        metrics.token_up.with_label_values(&[token.as_str()]).set(i64::from(is_up));
+        metrics.token_up.with_label_values(&[token.as_str()]).set(i64::from(health.is_up()));
     }
     let now = app.now();
     let certificates = app.keys.certified().map(|key| (key.label(), key.certificate()));

@@ -130,6 +130,7 @@ impl<S: 'static> Crew<S> {
             n_waiting: state.waiting.len(),
             n_rebuilt: 0,
             pin_refused: false,
+            n_failed: 0,
         }
     }
 }

@@ -127,6 +127,14 @@ impl KekSet {
         }))
     }
 
+    /// Whether every member has a wrap of its own there. What is inside the wraps is not looked at.
+    #[must_use]
+    pub fn is_complete(&self, wraps: &Wraps) -> bool {
+        let mut members = self.0.members.iter();
+        // A single wrap without a label is the only member's, and never all of several members'.
+        members.len() == wraps.0.len() && members.all(|(member, _)| wraps.entry(&member.key).is_some())
+    }
+
     /// Wraps anew under every member's key what some of them have no whole wrap of. Who cannot wrap now keeps
     /// the wrap that he had.
     ///

@@ -17,6 +17,7 @@ use crate::scheme::{Owned, RawSignature, Scheme, ToSign};
 use crate::seat::Seat;
 use crate::sign;
 use crate::spki::{self, PublicKeyDer};
+use crate::standing::Standing;
 use crate::{KeyLabel, Pin, TokenName};
 
 /// The most random bytes that one call gives.
@@ -74,6 +75,16 @@ pub struct Health {
     pub n_rebuilt: u64,
     /// The token refused the PIN, which is not tried again: restart with the right one.
     pub pin_refused: bool,
+    /// Calls that failed by the token since the last one that did not: above 0, the last call found it away or ill.
+    pub n_failed: u32,
+}
+
+impl Health {
+    /// Whether the next call is likely to be done.
+    #[must_use]
+    pub const fn is_up(&self) -> bool {
+        !matches!(self.state, HealthState::Down) && !self.pin_refused && self.n_failed == 0
+    }
 }
 
 /// A pool's state in a word.
@@ -97,6 +108,7 @@ struct Inner {
     crew: Crew<Seat>,
     door: Arc<Door>,
     config: PoolConfig,
+    standing: Standing,
 }
 
 impl Pool {
@@ -123,7 +135,7 @@ impl Pool {
             let door = Arc::clone(&door);
             Crew::start("hsm-pool", config.size(), move || Seat::new(Arc::clone(&door)))?
         };
-        Ok(Self(Arc::new(Inner { crew, door, config })))
+        Ok(Self(Arc::new(Inner { crew, door, config, standing: Standing::default() })))
     }
 
     /// Signs with the private key `key`. The signature is not verified here.
@@ -257,6 +269,7 @@ impl Pool {
         Health {
             n_rebuilt: self.0.door.n_opened().saturating_sub(first_ones),
             pin_refused: self.0.door.pin_refused(),
+            n_failed: self.0.standing.n_failed(),
             ..health
         }
     }
@@ -265,7 +278,12 @@ impl Pool {
         &self,
         work: impl Fn(&LoggedIn) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, TokenError> {
-        self.0.crew.call(None, self.0.config.deadline, move |seat| seat.run(work))
+        let result = self.0.crew.call(None, self.0.config.deadline, move |seat| seat.run(work));
+        // A full queue says nothing about the token.
+        if !matches!(result, Err(TokenError::Busy)) {
+            self.0.standing.note(&result);
+        }
+        result
     }
 
     fn make_key<T: Send + 'static>(

@@ -216,7 +216,7 @@ fn open(key: &[u8], id: Uuid, data_key: Uuid, sealed: &[u8]) -> Result<Zeroizing
         .map_err(|err| corrupt(&err))
 }
 
-fn aad(purpose: &str, id: Uuid, kek: &str) -> Vec<u8> {
+pub(crate) fn aad(purpose: &str, id: Uuid, kek: &str) -> Vec<u8> {
     wrap_aad(purpose, id.as_bytes(), 1, kek, KEK_EPOCH)
 }
 

@@ -6,6 +6,7 @@
 pub mod anchors;
 pub mod ceremony;
 mod columns;
+pub mod completing;
 pub mod config;
 pub mod custody;
 mod documents;
@@ -19,6 +20,7 @@ pub mod standing;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cabinet::id::PersonId;
 use cabinet::{Digest, Timestamp};
@@ -38,6 +40,9 @@ pub use columns::Columns;
 pub use config::{KeysConfig, TokenConfig};
 pub use documents::{CertifiedKey, DocumentKey, Turn};
 pub use pins::MAX_WRONG_PINS;
+
+/// How soon a token that failed is asked again.
+const ASK_AGAIN_EVERY: Duration = Duration::from_secs(15);
 
 /// Why nothing was signed, wrapped or unwrapped.
 #[derive(Debug, thiserror::Error)]
@@ -365,6 +370,24 @@ impl Keys {
         tokens.into_iter().filter_map(|(name, token)| Some((name, self.pool(&token.key)?.health()))).collect()
     }
 
+    /// Asks the tokens whose last call failed whether they are back, for as long as the process lives: nobody else might.
+    pub async fn keep_asking(self) {
+        loop {
+            tokio::time::sleep(ASK_AGAIN_EVERY).await;
+            let tokens = self.0.config.tokens().into_iter();
+            let keys: Vec<_> = tokens.map(|(part, token)| (part, token.key.clone())).collect();
+            for (part, key) in keys {
+                let Some(pool) = self.pool(&key).filter(|pool| pool.health().n_failed > 0).cloned() else {
+                    continue;
+                };
+                match blocking(move || Ok(pool.has_key(&key)?)).await {
+                    Ok(_) => tracing::info!(part, "the token answers again"),
+                    Err(err) => tracing::warn!(part, %err, "the token does not answer"),
+                }
+            }
+        }
+    }
+
     fn pool(&self, label: &KeyLabel) -> Option<&Pool> {
         if *label == self.0.config.log.key {
             return Some(&self.0.log);
@@ -391,10 +414,7 @@ impl Keys {
     /// Whether the appliance can do all its work: of tokens that stand in for each other, one is enough.
     #[must_use]
     pub fn is_well(&self) -> bool {
-        let is_up = |pool: &Pool| {
-            let health = pool.health();
-            health.state != HealthState::Down && !health.pin_refused
-        };
+        let is_up = |pool: &Pool| pool.health().is_up();
         let documents = [Some(&self.0.organisation), self.0.batch.as_ref()].into_iter().flatten();
         let mut documents = documents.map(|key| key.all().iter().any(|key| is_up(key.pool())));
         let services = [self.0.timestamping.as_ref(), self.0.responder.as_ref()].into_iter().flatten();

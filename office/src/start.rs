@@ -17,7 +17,7 @@ use crate::dossiers::pages::Pages;
 use crate::entries::Draft;
 use crate::intentions;
 use crate::keys::offline::Writer;
-use crate::keys::{Keys, KeysConfig, anchors};
+use crate::keys::{Keys, KeysConfig, anchors, completing};
 use crate::live::Live;
 use crate::log::Log;
 use crate::parser::Parser;
@@ -131,6 +131,8 @@ pub async fn open(
         .await
         .map_err(part("the log"))?;
     tokio::spawn(log.clone().run());
+    tokio::spawn(keys.clone().keep_asking());
+    tokio::spawn(completing::keep(db.clone(), keys.clone()));
     Ok(App::new(AppParts {
         blobs,
         body,

@@ -65,6 +65,7 @@ fn the_second_token_signs_while_the_first_is_away_and_says_so() {
         let health = set.health();
         assert_eq!((health[0].name.as_str(), health[1].n_failed), ("a", 0));
         assert!(health[0].n_failed > 0);
+        assert!(!health[0].health.is_up() && health[1].health.is_up(), "{health:?}");
         // It is back: by and by it is asked first again.
         plan("");
         let n_until_back = (1..100).find(|_| signs(&set, &publics) == 0).unwrap();

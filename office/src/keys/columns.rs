@@ -11,7 +11,9 @@ use super::{KeysError, blocking, random};
 use crate::store::{Db, StoreError, SystemAct};
 
 /// Where the wrapped column key stands in `settings`.
-const SETTING: &str = "column-key-1";
+pub(super) const SETTING: &str = "column-key-1";
+/// Where stands which key's label the wrap is bound to: the first token's when it was made, whichever is first now.
+const BOUND_TO: &str = "column-key-1-kek";
 /// Epoch of the column key.
 const EPOCH: u32 = 1;
 
@@ -33,23 +35,23 @@ impl Columns {
         kek: &KeyLabel,
         db: &Db,
     ) -> Result<Self, KeysError> {
-        let aad = wrap_aad("column-key", SETTING.as_bytes(), 1, kek.as_str(), EPOCH);
-        let stored = stored(db).await.map_err(|err| store(&err))?;
+        let stored = wrapped(db, kek.as_str()).await.map_err(|err| store(&err))?;
         let (encryption, pools) = (encryption.clone(), pools.to_vec());
-        let key = if let Some(wrapped) = stored {
+        let key = if let Some((wrapped, aad)) = stored {
             blocking(move || {
                 let opened = encryption.unwrap(&Wraps::parse(&wrapped)?, &aad);
                 Ok(opened.map_err(|err| err.error)?.value)
             })
             .await?
         } else {
+            let aad = aad(kek.as_str());
             let (key, wrapped) = blocking(move || {
                 let key = random(&pools, KEY_LEN_BYTES)?;
                 let wrapping = encryption.wrap(&key, &aad).map_err(|err| err.error)?;
                 Ok((key, wrapping.wraps.to_bytes()))
             })
             .await?;
-            keep(db, wrapped).await.map_err(|err| store(&err))?;
+            keep(db, wrapped, kek.as_str()).await.map_err(|err| store(&err))?;
             key
         };
         let key = ColumnKey::new(&key, EPOCH).map_err(|err| KeysError::Invalid(err.to_string()))?;
@@ -101,21 +103,37 @@ impl Columns {
     }
 }
 
-async fn stored(db: &Db) -> Result<Option<Vec<u8>>, StoreError> {
+/// The wrapped column key, and what the wrap is bound to; `first` is the first token's key of the configuration.
+pub(super) async fn wrapped(db: &Db, first: &str) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
+    let Some(wrapped) = setting(db, SETTING).await? else { return Ok(None) };
+    let bound_to = match setting(db, BOUND_TO).await? {
+        Some(label) => String::from_utf8(label).map_err(|err| StoreError::Corrupt(err.to_string()))?,
+        None => first.to_owned(),
+    };
+    Ok(Some((wrapped, aad(&bound_to))))
+}
+
+fn aad(kek: &str) -> Vec<u8> {
+    wrap_aad("column-key", SETTING.as_bytes(), 1, kek, EPOCH)
+}
+
+async fn setting(db: &Db, name: &'static str) -> Result<Option<Vec<u8>>, StoreError> {
     let row = sqlx::query("select value from settings where name = $1")
-        .bind(SETTING)
+        .bind(name)
         .fetch_optional(db.readers())
         .await?;
     Ok(row.map(|row| row.try_get("value")).transpose()?)
 }
 
-async fn keep(db: &Db, wrapped: Vec<u8>) -> Result<(), StoreError> {
+async fn keep(db: &Db, wrapped: Vec<u8>, bound_to: &str) -> Result<(), StoreError> {
     let mut tx = db.begin_system(SystemAct("keep the column key")).await?;
-    sqlx::query("insert into settings (name, value) values ($1, $2)")
-        .bind(SETTING)
-        .bind(wrapped)
-        .execute(tx.connection().await?)
-        .await?;
+    for (name, value) in [(SETTING, wrapped), (BOUND_TO, bound_to.as_bytes().to_vec())] {
+        sqlx::query("insert into settings (name, value) values ($1, $2)")
+            .bind(name)
+            .bind(value)
+            .execute(tx.connection().await?)
+            .await?;
+    }
     tx.commit_unlogged(SystemAct("keep the column key")).await
 }
 

@@ -64,7 +64,12 @@ async fn list_keys(State(app): State<App>, who: SignedIn) -> Result<Json<KeysVie
     app.permit(&who, ListKeys, &System).await?;
     let standing = standing::all(&app.db).await?;
     let (keys, now) = (app.keys.clone(), app.now());
-    let listed = super::blocking(move || inventory::list(keys.config(), &standing, now)).await?;
+    let mut listed = super::blocking(move || inventory::list(keys.config(), &standing, now)).await?;
+    for (part, health) in app.keys.token_health() {
+        if let Some(key) = listed.iter_mut().find(|key| !health.is_up() && key.part == part) {
+            key.warnings.push(format!("the token {} does not answer: look at it", key.token));
+        }
+    }
     Ok(Json(KeysView { keys: listed }))
 }
 

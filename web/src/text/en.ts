@@ -449,6 +449,7 @@ export const en = {
     'batch-withdrawn': 'Rest of a list withdrawn',
     'certificate-imported': 'Certificate taken into use',
     'certificate-requested': 'Certificate requested',
+    'data-keys-wrapped': 'Data keys wrapped by every token',
     'document-downloaded': 'Document downloaded',
     'document-read': 'Document read',
     'document-refused': 'Document refused',

@@ -450,6 +450,7 @@ export const vi = {
     'batch-withdrawn': 'Thu hồi phần còn lại của danh sách',
     'certificate-imported': 'Đưa chứng thư vào sử dụng',
     'certificate-requested': 'Yêu cầu cấp chứng thư',
+    'data-keys-wrapped': 'Bọc lại khóa dữ liệu bằng mọi thiết bị lưu khóa',
     'document-downloaded': 'Tải tài liệu về',
     'document-read': 'Đọc tài liệu',
     'document-refused': 'Từ chối nhận tài liệu',
