@@ -179,6 +179,8 @@ mod tests {
         assert_eq!(read, member(1, None));
         let text = String::from_utf8(canonical::to_bytes(&member(1, Some(2)))).unwrap();
         assert!(text.starts_with("{\"card\":"), "{text}");
-        assert!(canonical::from_bytes::<RollMember>(text.replace("\"card\":", "\"cards\":").as_bytes()).is_err());
+        assert!(
+            canonical::from_bytes::<RollMember>(text.replace("\"card\":", "\"cards\":").as_bytes()).is_err()
+        );
     }
 }

@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::store::{self, Resolution};
-use super::{draft, seal, sign};
+use super::{by_card, draft, seal, sign};
 use crate::app::{App, SignedIn};
 use crate::dossiers;
 use crate::entries::Draft;
@@ -37,6 +37,8 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(draft_resolution))
         .routes(routes!(get_resolution))
         .routes(routes!(sign_resolution))
+        .routes(routes!(by_card::prepare_card_signature))
+        .routes(routes!(by_card::download_prepared_revision, by_card::complete_card_signature))
         .routes(routes!(seal_resolution))
         .routes(routes!(download_archive))
 }
@@ -236,13 +238,13 @@ async fn download_archive(
     Ok(([(header::CONTENT_TYPE, "application/pdf")], Body::from(pdf.to_vec())).into_response())
 }
 
-async fn load(app: &App, id: ResolutionId) -> Result<(Meeting, Resolution), Problem> {
+pub(super) async fn load(app: &App, id: ResolutionId) -> Result<(Meeting, Resolution), Problem> {
     let resolution = store::load(&app.db, &app.keys, id).await?;
     let meeting = meetings::store::load(&app.db, &app.keys, resolution.meeting).await?;
     Ok((meeting, resolution))
 }
 
-async fn view(
+pub(super) async fn view(
     app: &App,
     who: &SignedIn,
     meeting: &Meeting,

@@ -134,12 +134,20 @@ pub struct LineView {
     value: String,
 }
 
+impl LineView {
+    /// A line.
+    #[must_use]
+    pub fn new(label: &str, value: String) -> Self {
+        Self { label: label.to_owned(), value }
+    }
+}
+
 impl PreparedView {
     /// Shows a statement.
     #[must_use]
     pub fn new(statement: &BallotStatement) -> Self {
         let bytes = statement.encode();
-        let line = |label: &str, value: String| LineView { label: label.to_owned(), value };
+        let line = LineView::new;
         let mut readable = vec![
             line("Người biểu quyết", statement.name.clone()),
             line("Nội dung", statement.question.clone()),
