@@ -30,8 +30,10 @@ use crate::store::{StoreError, SystemAct};
 use crate::trust::TrustError;
 use crate::votes::cast::Begun as BegunBallot;
 
-/// How long something prepared waits for its signature, in seconds: time to read it and to type the card's PIN, and
-/// half of what a ballot's statement stays fresh ([`cabinet::vote::STATEMENT_LIFETIME_S`]).
+/// How long something prepared waits for its signature, in seconds.
+///
+/// Time to read it and to type the card's PIN, and half of what a ballot's statement stays fresh
+/// ([`cabinet::vote::STATEMENT_LIFETIME_S`]).
 pub const PREPARED_LIFE_S: i64 = 300;
 /// Digits of a certificate's fingerprint in the label of its card.
 const LABEL_DIGITS: usize = 8;
@@ -224,6 +226,10 @@ pub async fn check_still_his(app: &App, who: &SignedIn, card: Option<&Card>) -> 
 }
 
 /// Lets something wait for its signature. What waited for the same person before is given up.
+///
+/// # Errors
+///
+/// 500: the certificate's key is of a kind that nobody here signs with.
 pub async fn hold(
     app: &App,
     who: &SignedIn,

@@ -2,6 +2,8 @@
 
 mod bad_input;
 mod batch;
+mod card;
+mod card_attacks;
 mod clock;
 mod crash;
 mod durable;

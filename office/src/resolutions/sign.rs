@@ -188,7 +188,7 @@ async fn record(
 }
 
 /// The next revision of a Resolution's document.
-pub(super) fn revision(resolution: &Resolution, earlier: &dossiers::store::Document) -> NewDocument {
+pub(super) fn revision(resolution: &Resolution, earlier: &Document) -> NewDocument {
     NewDocument {
         meeting: resolution.meeting,
         item: earlier.item,

@@ -1,5 +1,7 @@
 //! A ballot that the card in the member's own hand signs: prepared, signed elsewhere, completed.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use cabinet::Refusal;
@@ -7,7 +9,7 @@ use cabinet::id::VoteId;
 use cabinet::vote::Choice;
 use policies::action::CastBallot;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+
 use utoipa::ToSchema;
 use uuid::Uuid;
 

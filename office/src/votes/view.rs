@@ -143,6 +143,12 @@ impl LineView {
 }
 
 impl PreparedView {
+    /// Label and value of each line in words.
+    #[must_use]
+    pub fn lines(&self) -> Vec<(String, String)> {
+        self.readable.iter().map(|line| (line.label.clone(), line.value.clone())).collect()
+    }
+
     /// Shows a statement.
     #[must_use]
     pub fn new(statement: &BallotStatement) -> Self {
