@@ -8,8 +8,9 @@ use anyhow::{Context as _, ensure};
 use cabinet::Timestamp;
 use serde_json::{Value, json};
 use signing::Certificate;
-use signing::authority::{Authority, Profile, Subject, Validity};
-use tests::{House, User, house, tools};
+use signing::authority::{Authority, Profile, Services, Subject, Validity};
+use signing::register::{Reason, Register};
+use tests::{House, house, tools};
 use uuid::Uuid;
 
 use crate::session;
@@ -61,7 +62,12 @@ impl CardInHand {
         let place = public.to_str().context("path")?;
         let read = ["--read-object", "--type", "pubkey", "--label", KEY, "--output-file", place];
         on_card("pkcs11-tool", &[at.as_slice(), &read].concat())?;
-        let authority = Authority::from_pem(&std::fs::read(house.dir().join("secrets/signing.pem"))?)?;
+        let authority = Authority::from_pem(&std::fs::read(house.dir().join("secrets/signing.pem"))?)?
+            .with_services(Services {
+                ocsp_url: "http://pki.ecabinet.test/ocsp".to_owned(),
+                crl_url: "http://pki.ecabinet.test/signing.crl".to_owned(),
+                issuer_url: "http://pki.ecabinet.test/signing.crt".to_owned(),
+            });
         let validity = Validity::days(now()?.plus_seconds(-60), 365);
         let spki = std::fs::read(&public)?;
         let certificate =
@@ -168,17 +174,35 @@ pub(crate) fn went(output: &Output, code: i32, says: &str) {
     assert!(said.contains(says), "expected {says:?} in: {said}");
 }
 
+/// Whose certificate its authority has suspended.
+pub(crate) struct HeldBack<'a>(pub(crate) &'a str);
+
 /// A house in which these members sign by card: `only` by it, or beside their key on the appliance.
 pub(crate) fn house_with_cards(members: &[(&str, bool)]) -> anyhow::Result<(House, Vec<CardInHand>)> {
+    house_with(members, &[])
+}
+
+/// The same, with some of the cards held back.
+pub(crate) fn house_with(
+    members: &[(&str, bool)],
+    held_back: &[HeldBack<'_>],
+) -> anyhow::Result<(House, Vec<CardInHand>)> {
     let mut house = House::start()?;
     house.stop()?;
+    let place = house.dir().join("data/signing.register.json");
+    let mut register: Register = serde_json::from_slice(&std::fs::read(&place)?)?;
     let mut cards = Vec::new();
     for ((username, is_only), serial) in members.iter().zip(700..) {
         let card = CardInHand::make(&house, username, serial)?;
+        register.issued(&card.certificate);
+        if held_back.iter().any(|HeldBack(name)| name == username) {
+            register.revoke(&card.certificate.serial(), now()?.plus_seconds(-1), Reason::Hold)?;
+        }
         let arguments: &[&str] = if *is_only { &["--only"] } else { &[] };
         went(&card.enrol(&house, arguments)?, 0, "enrolled");
         cards.push(card);
     }
+    std::fs::write(place, serde_json::to_vec_pretty(&register)?)?;
     house.run()?;
     Ok((house, cards))
 }
@@ -212,7 +236,7 @@ async fn members_vote_and_the_prime_minister_signs_with_cards_that_the_appliance
     went(&run(only, "agree")?, 0, "cast: ballot 1");
     let changed = run(only, "disagree")?;
     went(&changed, 0, "cast: ballot 2");
-    assert!(tools::said(&changed).contains("Lựa chọn: Không tán thành"), "{}", tools::said(&changed));
+    assert!(tools::said(&changed).contains("Lựa chọn: Không đồng ý"), "{}", tools::said(&changed));
     went(&run(beside, "disagree")?, 0, "cast: ballot 2");
     kept_ballot_verifies(&stage.house, only)?;
     by_password(&stage, only, &vote).await?;
@@ -351,9 +375,4 @@ async fn a_card_of_somebody_else_or_unfit_is_not_enrolled() -> anyhow::Result<()
         went(&card.enrol(&house, &[])?, 1, finding);
     }
     Ok(())
-}
-
-/// Somebody signed in over the public door, for what the program does not let pass.
-pub(crate) async fn signed_in(house: &House, username: &str) -> anyhow::Result<User> {
-    house.user(username).await
 }
