@@ -14,6 +14,7 @@ use audit::bundle::Blob;
 use axum::http::StatusCode;
 use cabinet::id::PersonId;
 use cabinet::{Digest, Timestamp};
+use policies::Permit;
 use serde::Serialize;
 use signing::{Certificate, SignatureAlgorithm};
 use utoipa::ToSchema;
@@ -101,6 +102,13 @@ impl Begun {
         match self {
             Self::Ballot(begun) => begun.intention.clone(),
             Self::Signature(begun) => begun.intention.clone(),
+        }
+    }
+
+    fn card(&self) -> Option<&Card> {
+        match self {
+            Self::Ballot(begun) => begun.card(),
+            Self::Signature(begun) => begun.card(),
         }
     }
 
@@ -217,7 +225,7 @@ pub async fn check_fit(app: &App, card: &Card) -> Result<(), Problem> {
 /// # Errors
 ///
 /// As [`own`] and [`check_fit`]; 409 `nothing-prepared`: another card was enrolled.
-pub async fn check_still_his(app: &App, who: &SignedIn, card: Option<&Card>) -> Result<(), Problem> {
+async fn check_still_his(app: &App, who: &SignedIn, card: Option<&Card>) -> Result<(), Problem> {
     let own = own(app, who)?;
     if card.is_none_or(|card| card.certificate != own.certificate) {
         return Err(nothing_prepared());
@@ -281,19 +289,43 @@ pub fn peek(app: &App, who: &SignedIn, id: Uuid, subject: &str) -> Result<Begun,
     held.map(|held| held.begun).ok_or_else(nothing_prepared)
 }
 
-/// Takes what waits under `id` for this person in this session, about `subject`. It is used up, whatever comes of it.
+/// Takes what waits under `id` for this person in this session, about `subject`, if he has the permit and his card is
+/// still fit. It is used up, whatever comes of it.
 ///
 /// # Errors
 ///
-/// 409 `nothing-prepared`; the refusal is logged.
-pub async fn take(app: &App, who: &SignedIn, id: Uuid, subject: &str) -> Result<Begun, Problem> {
+/// What keeps `permit`; 409 `nothing-prepared`, logged as a refusal; as [`check_fit`].
+pub async fn take<A>(
+    app: &App,
+    who: &SignedIn,
+    id: Uuid,
+    subject: &str,
+    permit: Result<Permit<A>, Problem>,
+) -> Result<(Permit<A>, Begun), Problem> {
     let held = app.cards.take(who.id, |held| is_for(held, who, id, subject));
-    match held {
-        Some(held) if app.now() < held.until => return Ok(held.begun),
-        Some(late) => late.begun.intention().refused(&app.db, "expired", app.now()).await,
-        None => log_refusal(app, who, subject, "nothing-prepared").await?,
+    let (permit, held) = match (permit, held) {
+        (Ok(permit), Some(held)) => (permit, held),
+        (Ok(_), None) => {
+            log_refusal(app, who, subject, "nothing-prepared").await?;
+            return Err(nothing_prepared());
+        }
+        (Err(problem), Some(held)) => {
+            held.begun.intention().refused(&app.db, &problem.code, app.now()).await;
+            return Err(problem);
+        }
+        (Err(problem), None) => return Err(problem),
+    };
+    if held.until <= app.now() {
+        held.begun.intention().refused(&app.db, "expired", app.now()).await;
+        return Err(nothing_prepared());
     }
-    Err(nothing_prepared())
+    match check_still_his(app, who, held.begun.card()).await {
+        Ok(()) => Ok((permit, held.begun)),
+        Err(problem) => {
+            held.begun.intention().refused(&app.db, &problem.code, app.now()).await;
+            Err(problem)
+        }
+    }
 }
 
 fn is_for(held: &Held, who: &SignedIn, id: Uuid, subject: &str) -> bool {

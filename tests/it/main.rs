@@ -1,5 +1,6 @@
 //! The suites over the real binary: one session end to end, bad input, crashes.
 
+mod attacker;
 mod bad_input;
 mod batch;
 mod card;
@@ -14,4 +15,5 @@ mod renewal;
 mod session;
 mod stage;
 mod trust;
+mod trust_list;
 mod validate;

@@ -137,20 +137,10 @@ pub(super) async fn complete_card_signature(
     let repeatable = Repeatable::read(&headers, &who, "completeCardSignature", &request)?;
     let (meeting, resolution) = load(&app, id).await?;
     if repeatable.earlier::<String>(&app).await?.is_none() {
-        let Begun::Signature(begun) = cards::take(&app, &who, prepared, &id.to_string()).await? else {
-            return Err(Problem::not_found());
-        };
-        let permit = async {
-            cards::check_still_his(&app, &who, begun.card()).await?;
-            app.permit(&who, SignResolution, &resolution.resource(&meeting)).await
-        };
-        match permit.await {
-            Ok(permit) => sign::finish(&app, &who, &permit, &begun, &signed.signature.0, &repeatable).await?,
-            Err(problem) => {
-                begun.intention.clone().refused(&app.db, &problem.code, app.now()).await;
-                return Err(problem);
-            }
-        }
+        let permit = app.permit(&who, SignResolution, &resolution.resource(&meeting)).await;
+        let (permit, begun) = cards::take(&app, &who, prepared, &id.to_string(), permit).await?;
+        let Begun::Signature(begun) = begun else { return Err(Problem::not_found()) };
+        sign::finish(&app, &who, &permit, &begun, &signed.signature.0, &repeatable).await?;
     }
     let (meeting, resolution) = load(&app, id).await?;
     Ok(Json(view(&app, &who, &meeting, &resolution).await?))

@@ -96,20 +96,9 @@ pub(super) async fn complete_card_ballot(
         let receipt = cast::receipt_of(&app, &who, &vote, &entry).await?.ok_or_else(Problem::not_found)?;
         return Ok((StatusCode::CREATED, Json(receipt)));
     }
-    let Begun::Ballot(begun) = cards::take(&app, &who, prepared, &id.to_string()).await? else {
-        return Err(Problem::not_found());
-    };
-    let permit = async {
-        cards::check_still_his(&app, &who, begun.card()).await?;
-        app.permit(&who, CastBallot, &vote.resource(&meeting)).await
-    };
-    let permit = match permit.await {
-        Ok(permit) => permit,
-        Err(problem) => {
-            begun.intention.clone().refused(&app.db, &problem.code, app.now()).await;
-            return Err(problem);
-        }
-    };
+    let permit = app.permit(&who, CastBallot, &vote.resource(&meeting)).await;
+    let (permit, begun) = cards::take(&app, &who, prepared, &id.to_string(), permit).await?;
+    let Begun::Ballot(begun) = begun else { return Err(Problem::not_found()) };
     match cast::finish(&app, &who, &permit, &begun, &signed.signature.0, &repeatable).await {
         Ok(receipt) => Ok((StatusCode::CREATED, Json(receipt))),
         Err(problem) => Err(http::closed_meanwhile(&app, id, problem).await?),

@@ -8,9 +8,9 @@ use office::cards::enrol::{self, TokenKey};
 use office::keys::{Keys, scheme_of};
 use office::people::directory::Account;
 use office::people::store;
+use signing::Certificate;
 use signing::authority::Profile;
 use signing::profile::{self, Finding, Severity};
-use signing::{Certificate, TrustStore};
 
 use crate::commands::certificates::{lengthen_chain, read_chain};
 use crate::commands::offline::Stopped;
@@ -86,7 +86,7 @@ fn examine(
     certificate: &Certificate,
     chain: &[Certificate],
 ) -> anyhow::Result<Vec<Finding>> {
-    let trust = TrustStore::from_pem_files(&stopped.config.keys.trust)?;
+    let trust = stopped.anchors()?;
     let path = trust.path(certificate, chain, stopped.now);
     let issuers = path.as_deref().map_or(chain, |path| path.get(1..).unwrap_or_default());
     let mut found = profile::check(certificate, issuers, Profile::Person, stopped.now);

@@ -165,3 +165,64 @@ pub(super) fn keep(folder: &Path, name: &str, content: &[u8]) -> anyhow::Result<
         .with_context(|| format!("{} cannot be written: choose another --out", path.display()))?;
     Ok(path)
 }
+
+#[cfg(test)]
+mod tests {
+    use audit::bundle::Blob;
+    use serde_json::json;
+    use signing::authority::{Authority, Profile, Subject, Validity};
+
+    use super::*;
+
+    /// Certificates of one public key, which two authorities issued.
+    fn certificates() -> [Certificate; 2] {
+        [1, 2].map(|serial| {
+            let authority = Authority::create_root("TEST root", Clock.now()).unwrap();
+            let validity = Validity::days(Clock.now().plus_seconds(-60), 30);
+            let (spki, subject) = (authority.certificate().spki_der().to_vec(), Subject::named("TEST"));
+            authority.issue_signer(&spki, &subject, serial, validity, Profile::Person).unwrap()
+        })
+    }
+
+    fn answer(bytes: Vec<u8>, at: Option<Timestamp>) -> Value {
+        let time = at.map(Timestamp::iso_vietnam);
+        json!({"to_sign": {"id": "1", "signed_attributes": Blob(bytes), "signing_time": time}})
+    }
+
+    #[test]
+    fn a_lying_appliance_gets_no_signature_over_what_was_not_shown() {
+        let [certificate, anothers] = certificates();
+        let (shown, other) = (Digest::of(b"shown"), Digest::of(b"other"));
+        let now = Timestamp::from_micros(Clock.now().as_seconds() * 1_000_000);
+        let written =
+            |content: &Digest, by: &Certificate, at| cades::signed_attributes(content, by, at).unwrap();
+        let check = |answer: &Value, has_time| ToBeSigned::check(answer, &shown, &certificate, has_time);
+
+        let honest = answer(written(&shown, &certificate, Some(now)), Some(now));
+        assert_eq!(check(&honest, true).unwrap().at, Some(now));
+        check(&answer(written(&shown, &certificate, None), None), false).unwrap();
+
+        let late = now.plus_seconds(3_600);
+        for lie in [
+            answer(written(&other, &certificate, Some(now)), Some(now)),
+            answer(written(&shown, &anothers, Some(now)), Some(now)),
+            answer(written(&shown, &certificate, Some(now.plus_seconds(5))), Some(now)),
+            answer(written(&shown, &certificate, None), Some(now)),
+            answer(b"shown".to_vec(), Some(now)),
+            answer(Vec::new(), Some(now)),
+        ] {
+            let says = check(&lie, true).unwrap_err().to_string();
+            assert!(says.contains("something else than it shows"), "{says}");
+        }
+        let dated = answer(written(&shown, &certificate, Some(late)), Some(late));
+        assert!(check(&dated, true).unwrap_err().to_string().contains("seconds from this machine's"));
+        let timeless = answer(written(&shown, &certificate, None), None);
+        assert!(check(&timeless, true).unwrap_err().to_string().contains("no time of signing"));
+        assert!(check(&honest, false).unwrap_err().to_string().contains("no time of signing"));
+    }
+
+    #[test]
+    fn what_the_appliance_says_cannot_steer_the_terminal() {
+        assert_eq!(legible("a\u{1b}[2Jb\u{202e}c\r\n"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}\u{fffd}");
+    }
+}
