@@ -74,7 +74,7 @@ impl Loot {
 }
 
 /// Writes to the appliance's database past any program of ours; gives how many rows it changed.
-fn write(house: &House, statement: &str) -> anyhow::Result<u64> {
+fn write(house: &House, statement: &str) -> anyhow::Result<i64> {
     let database = house.dir().join("data/ecabinet.sqlite");
     let script = "import sqlite3, sys\ndb = sqlite3.connect(sys.argv[1])\nprint(db.execute(sys.argv[2]).rowcount)\ndb.commit()";
     let output = Command::new("python3").args(["-c", script]).arg(database).arg(statement).output()?;

@@ -75,9 +75,7 @@ pub(super) async fn prepare_card_signature(
     let card = cards::own(&app, &who)?;
     cards::check_fit(&app, &card).await?;
     let key = KeyPlace::Card(&card);
-    let begun = Arc::new(sign::begin(&app, &who, &permit, &resolution, new.digest, key).await?);
-    let held = Begun::Signature(Arc::clone(&begun));
-    let to_sign = cards::hold(&app, &who, held, &card, begun.prepared.signed_attributes(), None).await?;
+    let begun = sign::begin(&app, &who, &permit, &resolution, new.digest, key).await?;
     let pdf = begun.prepared.unsigned();
     let hole = begun.prepared.hole();
     let shown = PreparedRevision {
@@ -92,6 +90,7 @@ pub(super) async fn prepare_card_signature(
             LineView::new("Thời điểm", text::civil(&begun.at.iso_vietnam())),
         ],
     };
+    let to_sign = cards::hold(&app, &who, Begun::Signature(Arc::new(begun))).await;
     Ok((StatusCode::CREATED, Json(PreparedCardSignature { shown, to_sign })))
 }
 

@@ -63,14 +63,9 @@ pub(super) async fn prepare_card_ballot(
     let statement = http::statement(&app, &who, &vote, new.choice, comment, new.statement.as_deref()).await?;
     let on_roll = vote.frozen.roll.member(who.id).ok_or(Refusal::NotOnRoll)?;
     let begun = cast::begin(&app, &who, &permit, on_roll, statement, KeyPlace::Card(&card)).await?;
-    let begun = Arc::new(begun);
-    let held = Begun::Ballot(Arc::clone(&begun));
-    let to_sign =
-        cards::hold(&app, &who, held, &card, begun.prepared.signed_attributes(), Some(begun.at)).await?;
-    Ok((
-        StatusCode::CREATED,
-        Json(PreparedCardBallot { shown: PreparedView::new(&begun.statement), to_sign }),
-    ))
+    let shown = PreparedView::new(&begun.statement);
+    let to_sign = cards::hold(&app, &who, Begun::Ballot(Arc::new(begun))).await;
+    Ok((StatusCode::CREATED, Json(PreparedCardBallot { shown, to_sign })))
 }
 
 /// Casts the ballot that was prepared, with the signature that the member's card made over it.
