@@ -119,6 +119,11 @@ async fn bound_to_session_and_member(
         refused(&answer, 409, "nothing-prepared");
         let answer = complete(&mut other, &attempt.path, &prepared, &anothers.sign(&bytes)?).await?;
         refused(&answer, 409, "nothing-prepared");
+        if name == "bt01" {
+            let mut posing = Attempt { user: &mut other, path: attempt.path.clone() };
+            let (replacing, _) = posing.prepared("disagree").await?;
+            refused(&posing.complete(&replacing, &signature).await?, 422, "signature-invalid");
+        }
     }
     let elsewhere = format!("/api/votes/{}/ballots/card", uuid::Uuid::new_v4());
     refused(&complete(attempt.user, &elsewhere, &prepared, &signature).await?, 404, "not-found");

@@ -74,51 +74,74 @@ impl Begun {
     }
 }
 
+/// The most sign-in sessions of one person in which something waits.
+const MAX_SESSIONS: usize = 8;
+
 #[derive(Clone, Debug)]
 struct Held {
     id: Uuid,
-    session: String,
+    person: PersonId,
     until: Timestamp,
     begun: Begun,
 }
 
-/// What waits for cards: at most one thing a person, so that their number bounds the memory.
+/// What waits for cards, by sign-in session: one thing in each, and few sessions a person, so that memory is bounded.
+///
+/// Nobody's session touches what waits in another, not even the same person's: it may be somebody else who has it.
 #[derive(Clone, Debug, Default)]
-pub struct Waiting(Arc<Mutex<HashMap<PersonId, Held>>>);
+pub struct Waiting(Arc<Mutex<HashMap<String, Held>>>);
 
 impl Waiting {
-    fn put(&self, person: PersonId, held: Held) -> Option<Held> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(person, held)
+    /// Puts it there and gives what it replaces; gives it back where the person has too much waiting elsewhere.
+    fn put(&self, session: &str, held: Held) -> Result<Option<Held>, Held> {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let elsewhere = waiting.iter().filter(|(other, one)| *other != session && one.person == held.person);
+        if elsewhere.count() >= MAX_SESSIONS {
+            return Err(held);
+        }
+        Ok(waiting.insert(session.to_owned(), held))
     }
 
-    fn find(&self, person: PersonId, is_it: impl Fn(&Held) -> bool) -> Option<Held> {
+    fn find(&self, session: &str, is_it: impl Fn(&Held) -> bool) -> Option<Held> {
         let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.get(&person).filter(|held| is_it(held)).cloned()
+        waiting.get(session).filter(|held| is_it(held)).cloned()
     }
 
     /// Takes it out, so that nobody else has it: each is used once.
-    fn take(&self, person: PersonId, is_it: impl Fn(&Held) -> bool) -> Option<Held> {
+    fn take(&self, session: &str, is_it: impl Fn(&Held) -> bool) -> Option<Held> {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.get(&person).is_some_and(is_it) { waiting.remove(&person) } else { None }
+        if waiting.get(session).is_some_and(is_it) { waiting.remove(session) } else { None }
     }
 }
 
-/// Lets something wait for its signature. What waited for the same person before is given up.
-pub async fn hold(app: &App, who: &SignedIn, begun: Begun) -> ToSignView {
+/// Lets something wait for its signature. What waited in the same session before is given up.
+///
+/// # Errors
+///
+/// 503 `overloaded`: too much waits in other sessions of the same person.
+pub async fn hold(app: &App, who: &SignedIn, begun: Begun) -> Result<ToSignView, Problem> {
     let (id, until) = (Uuid::new_v4(), app.now().plus_seconds(PREPARED_LIFE_S));
     let view = begun.view(id, until);
-    let held = Held { id, session: who.session.id.clone(), until, begun };
-    if let Some(earlier) = app.cards.put(who.id, held) {
-        earlier.begun.intention().refused(&app.db, "replaced", app.now()).await;
+    match app.cards.put(&who.session.id, Held { id, person: who.id, until, begun }) {
+        Ok(None) => {}
+        Ok(Some(earlier)) => earlier.begun.intention().refused(&app.db, "replaced", app.now()).await,
+        Err(refused) => {
+            refused.begun.intention().refused(&app.db, "overloaded", app.now()).await;
+            return Err(Problem::unavailable(
+                "overloaded",
+                "too much waits for signatures in other sessions of this person: complete it, or wait",
+                PREPARED_LIFE_S.unsigned_abs(),
+            ));
+        }
     }
-    let (forgetful, person) = (app.clone(), who.id);
+    let (forgetful, session) = (app.clone(), who.session.id.clone());
     tokio::spawn(async move {
         tokio::time::sleep(Duration::from_secs(PREPARED_LIFE_S.unsigned_abs())).await;
-        if let Some(held) = forgetful.cards.take(person, |held| held.id == id) {
+        if let Some(held) = forgetful.cards.take(&session, |held| held.id == id) {
             held.begun.intention().refused(&forgetful.db, "expired", forgetful.now()).await;
         }
     });
-    view
+    Ok(view)
 }
 
 /// What waits under `id` for this person in this session, about `subject`; it goes on waiting.
@@ -127,7 +150,8 @@ pub async fn hold(app: &App, who: &SignedIn, begun: Begun) -> ToSignView {
 ///
 /// 409 `nothing-prepared`.
 pub fn peek(app: &App, who: &SignedIn, id: Uuid, subject: &str) -> Result<Begun, Problem> {
-    let held = app.cards.find(who.id, |held| is_for(held, who, id, subject) && app.now() < held.until);
+    let held =
+        app.cards.find(&who.session.id, |held| is_for(held, who, id, subject) && app.now() < held.until);
     held.map(|held| held.begun).ok_or_else(nothing_prepared)
 }
 
@@ -144,7 +168,7 @@ pub async fn take<A>(
     subject: &str,
     permit: Result<Permit<A>, Problem>,
 ) -> Result<(Permit<A>, Begun), Problem> {
-    let held = app.cards.take(who.id, |held| is_for(held, who, id, subject));
+    let held = app.cards.take(&who.session.id, |held| is_for(held, who, id, subject));
     let (permit, held) = match (permit, held) {
         (Ok(permit), Some(held)) => (permit, held),
         (Ok(_), None) => {
@@ -171,7 +195,7 @@ pub async fn take<A>(
 }
 
 fn is_for(held: &Held, who: &SignedIn, id: Uuid, subject: &str) -> bool {
-    held.id == id && held.session == who.session.id && held.begun.subject() == subject
+    held.id == id && held.person == who.id && held.begun.subject() == subject
 }
 
 async fn log_refusal(app: &App, who: &SignedIn, subject: &str, why: &str) -> Result<(), StoreError> {

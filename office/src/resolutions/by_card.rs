@@ -59,7 +59,7 @@ pub struct PreparedCardSignature {
 /// Prepares the authorised person's signature for the card in his own hand.
 ///
 /// Every check of `signResolution` is made and the intention is on disk; the Resolution is signed once
-/// `completeCardSignature` brings the signature. What was prepared for the same person before is given up.
+/// `completeCardSignature` brings the signature. What was prepared in the same session before is given up.
 #[utoipa::path(post, path = "/api/resolutions/{resolution}/signature/card", operation_id = "prepareCardSignature",
     tag = "resolutions", params(("resolution" = Uuid, Path)), request_body = NewCardSignature,
     responses((status = 201, body = PreparedCardSignature), (status = "4XX", body = Problem),
@@ -90,7 +90,7 @@ pub(super) async fn prepare_card_signature(
             LineView::new("Thời điểm", text::civil(&begun.at.iso_vietnam())),
         ],
     };
-    let to_sign = cards::hold(&app, &who, Begun::Signature(Arc::new(begun))).await;
+    let to_sign = cards::hold(&app, &who, Begun::Signature(Arc::new(begun))).await?;
     Ok((StatusCode::CREATED, Json(PreparedCardSignature { shown, to_sign })))
 }
 

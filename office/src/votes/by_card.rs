@@ -44,7 +44,7 @@ pub struct PreparedCardBallot {
 /// Prepares the signed-in member's ballot for the card in his own hand.
 ///
 /// Every check of `castBallot` is made and the intention is on disk; the ballot counts once `completeCardBallot`
-/// brings the signature. What was prepared for the same person before is given up.
+/// brings the signature. What was prepared in the same session before is given up.
 #[utoipa::path(post, path = "/api/votes/{vote}/ballots/card", operation_id = "prepareCardBallot", tag = "votes",
     params(("vote" = Uuid, Path)), request_body = NewCardBallot,
     responses((status = 201, body = PreparedCardBallot), (status = "4XX", body = Problem),
@@ -64,7 +64,7 @@ pub(super) async fn prepare_card_ballot(
     let on_roll = vote.frozen.roll.member(who.id).ok_or(Refusal::NotOnRoll)?;
     let begun = cast::begin(&app, &who, &permit, on_roll, statement, KeyPlace::Card(&card)).await?;
     let shown = PreparedView::new(&begun.statement);
-    let to_sign = cards::hold(&app, &who, Begun::Ballot(Arc::new(begun))).await;
+    let to_sign = cards::hold(&app, &who, Begun::Ballot(Arc::new(begun))).await?;
     Ok((StatusCode::CREATED, Json(PreparedCardBallot { shown, to_sign })))
 }
 
