@@ -19,7 +19,8 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::{
-    AUTHORISED_S, Batch, BatchDocument, DocumentState, Level, MAX_DOCUMENT_BYTES, MAX_DOCUMENTS, sign, store,
+    AUTHORISED_S, Batch, BatchDocument, DocumentState, Level, MAX_DOCUMENT_BYTES, MAX_DOCUMENTS, offer, sign,
+    store,
 };
 use crate::app::{App, SignedIn};
 use crate::entries::Draft;
@@ -36,6 +37,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(sign_batch_document))
         .layer(DefaultBodyLimit::max(MAX_DOCUMENT_BYTES));
     OpenApiRouter::new()
+        .merge(offer::routes())
         .routes(routes!(authorise_batch))
         .routes(routes!(get_batch, withdraw_batch))
         .merge(documents)
