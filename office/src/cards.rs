@@ -121,6 +121,13 @@ pub fn own(app: &App, who: &SignedIn) -> Result<Card, Problem> {
     })
 }
 
+/// Whether the signed-in person signs by his card alone: then no screen asks him for a PIN, least of all the card's.
+#[must_use]
+pub fn is_only_way(app: &App, who: &SignedIn) -> bool {
+    let account = app.directory.account(who.id);
+    account.is_some_and(|account| account.signer.is_none() && account.signing_card.is_some())
+}
+
 /// Refuses a card whose certificate is not valid now, or is known to be revoked.
 ///
 /// Where evidence of status is part of what is signed here (`trust.level` of LT or above), its status is asked. That

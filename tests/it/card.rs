@@ -215,6 +215,10 @@ async fn members_vote_and_the_prime_minister_signs_with_cards_that_the_appliance
     let mut stage = Stage::in_session_at(house).await?;
     let vote = stage.open_vote().await?;
 
+    let view = stage.chair.get(&format!("/api/votes/{vote}")).await?.expect(200)?;
+    assert_eq!(view["mine"]["by_card_only"], true, "no screen asks him for a PIN");
+    let view = stage.secretary.get(&format!("/api/votes/{vote}")).await?.expect(200)?;
+    assert_eq!(view["mine"]["by_card_only"], false);
     let mut voters = stage.voters().await?;
     for voter in &mut voters {
         let cast = voter.cast(&vote, "agree").await?;

@@ -16,6 +16,7 @@ use utoipa_axum::routes;
 use super::store::{self, Resolution};
 use super::{by_card, draft, seal, sign};
 use crate::app::{App, SignedIn};
+use crate::cards;
 use crate::dossiers;
 use crate::entries::Draft;
 use crate::error::Problem;
@@ -114,6 +115,8 @@ pub struct ResolutionView {
     signed_by: Option<Person>,
     signed_at: Option<String>,
     sealed_at: Option<String>,
+    /// Whether the person who asks has his key on the card in his own hand alone: he is to be asked for no PIN here.
+    by_card_only: bool,
     actions: Vec<&'static str>,
 }
 
@@ -273,6 +276,7 @@ pub(super) async fn view(
         signed_by: resolution.signed_at.map(|_| app.directory.person(resolution.signer)),
         signed_at: resolution.signed_at.map(cabinet::Timestamp::iso_vietnam),
         sealed_at: resolution.sealed_at.map(cabinet::Timestamp::iso_vietnam),
+        by_card_only: cards::is_only_way(app, who),
         actions: actions.into_iter().filter_map(|(action, may)| may.then_some(action)).collect(),
     })
 }
