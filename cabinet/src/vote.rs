@@ -300,6 +300,7 @@ mod tests {
     fn open_vote(n_members: usize, tie: Tie) -> Open {
         let members = (0..n_members)
             .map(|n| RollMember {
+                card: None,
                 certificate: Digest::of(&[u8::try_from(n).unwrap()]),
                 id: member(n),
                 name: format!("THỬ NGHIỆM {n}"),

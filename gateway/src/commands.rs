@@ -1,5 +1,6 @@
 //! The program's commands.
 
+mod card;
 mod certificates;
 mod connection;
 mod doctor;
@@ -71,6 +72,9 @@ enum Command {
     /// Looks after the appliance's keys: ceremony, activation, inventory, suspension, destruction.
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Signs with the card in your own hand what the appliance prepared; enrols such cards.
+    #[command(subcommand)]
+    Card(Box<card::Command>),
     /// Asks an authority to certify a key: signs a certification request (PKCS #10) with it.
     #[command(after_help = certificates::CSR_EXAMPLE)]
     Csr(certificates::CsrOptions),
@@ -119,6 +123,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Sign(options) => return sign::run(&options),
         Command::Keys(command) => return keys::run(&command),
+        Command::Card(command) => return card::run(&command),
         Command::Csr(options) => certificates::csr(&options),
         Command::ImportCert(options) => return certificates::import(&options),
         Command::Doctor(options) => return doctor::run(&options),

@@ -13,6 +13,7 @@ use cabinet::rules::RuleSet;
 use policies::{Action, Forbidden, Permit, Policy, Principal};
 
 use crate::blobs::Blobs;
+use crate::cards::Waiting;
 use crate::clock::Clock;
 use crate::dossiers::pages::Pages;
 use crate::entries::Draft;
@@ -39,6 +40,8 @@ pub struct AppParts {
     pub blobs: Blobs,
     /// The body whose meetings these are: names, places, series, forms.
     pub body: BodyConfig,
+    /// What waits for a card's signature.
+    pub cards: Waiting,
     /// Wall clock.
     pub clock: Clock,
     /// Database.

@@ -175,6 +175,10 @@ impl From<KeysError> for Problem {
             KeysError::NoKey => {
                 Self::conflict("no-signing-key", "this person has no signing key and certificate on file")
             }
+            KeysError::SignsByCard => Self::conflict(
+                "signs-by-card",
+                "this person's key is on the card in his own hand and not here: sign with `ecabinet card`",
+            ),
             KeysError::ClockWentBack => Self::unavailable(
                 "clock-went-back",
                 "the clock stands before the last entry of the log: nothing is signed until it is right; tell the operator",

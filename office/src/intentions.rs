@@ -73,8 +73,13 @@ impl Intention {
 
     /// Ends it because nothing was signed, or what was signed was not recorded.
     pub async fn came_to_nothing(self, db: &Db, now: Timestamp) {
+        self.refused(db, "not-signed", now).await;
+    }
+
+    /// The same, with a word for the reason.
+    pub async fn refused(self, db: &Db, why: &str, now: Timestamp) {
         // If even this fails, start-up closes it.
-        if let Err(err) = close(db, &self.id, self.actor, "not-signed", now).await {
+        if let Err(err) = close(db, &self.id, self.actor, why, now).await {
             tracing::warn!(%err, intention = %self.id, "intention stays open until the next start");
         }
     }

@@ -59,6 +59,9 @@ pub enum KeysError {
     /// The person has no key, or the appliance has no such key.
     #[error("there is no signing key and certificate on file")]
     NoKey,
+    /// The person must sign with his card: his key is not here.
+    #[error("this person signs with the card in his own hand")]
+    SignsByCard,
     /// An operator must set the clock.
     #[error("the clock stands before the last entry of the log")]
     ClockWentBack,
@@ -433,7 +436,11 @@ impl Keys {
 }
 
 /// The token's scheme for a certificate's key.
-fn scheme_of(certificate: &Certificate) -> Result<Scheme, KeysError> {
+///
+/// # Errors
+///
+/// [`KeysError::Invalid`]: nobody here signs with such a key; certify another.
+pub fn scheme_of(certificate: &Certificate) -> Result<Scheme, KeysError> {
     match SignatureAlgorithm::of(certificate).map_err(|err| KeysError::Invalid(err.to_string()))? {
         SignatureAlgorithm::EcdsaP256Sha256 => Ok(Scheme::EcdsaSha256),
         SignatureAlgorithm::EcdsaP384Sha384 => {

@@ -6,6 +6,7 @@
 pub mod app;
 pub mod batches;
 pub mod blobs;
+pub mod cards;
 pub mod clock;
 pub mod dossiers;
 pub mod entries;

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use crate::app::{App, AppParts};
 use crate::blobs::Blobs;
+use crate::cards::Waiting;
 use crate::clock::Clock;
 use crate::dossiers::pages::Pages;
 use crate::entries::Draft;
@@ -136,6 +137,7 @@ pub async fn open(
     Ok(App::new(AppParts {
         blobs,
         body,
+        cards: Waiting::default(),
         clock: Clock,
         db,
         directory,

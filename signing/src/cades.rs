@@ -118,6 +118,24 @@ pub fn prepare_attached(
     Ok(Prepared { attached: Some(content.to_vec()), ..prepared })
 }
 
+/// The one spelling of what `signer` signs over content with the digest `content`: with `at` in a CAdES signature,
+/// without it in a PAdES one.
+///
+/// For whoever is handed bytes to sign and trusts nobody about them: these must be equal to those.
+///
+/// # Errors
+///
+/// As [`prepare`].
+pub fn signed_attributes(
+    content: &Digest,
+    signer: &Certificate,
+    at: Option<Timestamp>,
+) -> Result<Vec<u8>, Invalid> {
+    let time = at.map_or(ClaimedTime::InDocument, ClaimedTime::Attribute);
+    let prepared = prepare_with(SignatureAlgorithm::of(signer)?, content, signer, &[], time)?;
+    Ok(prepared.signed_attributes)
+}
+
 /// `content` must have been hashed with the algorithm's hash.
 pub(crate) fn prepare_with(
     algorithm: SignatureAlgorithm,
@@ -507,6 +525,25 @@ mod tests {
         );
         let trust = TrustStore::new(vec![root.certificate().clone(), case.trust.anchors()[0].clone()]);
         assert_eq!(verify(&forged, &content, &trust, NOW).unwrap_err(), Invalid::WrongSigner);
+    }
+
+    #[test]
+    fn what_is_to_be_signed_can_be_written_again_and_differs_in_every_part() {
+        let content = Digest::of(b"ballot");
+        let case = case(testing::ec_key());
+        let prepared = prepare(&content, &case.signer, &case.chain, NOW).unwrap();
+        let again = signed_attributes(&content, &case.signer, Some(NOW)).unwrap();
+        assert_eq!(again, prepared.signed_attributes());
+        let other = Authority::create_root("TEST root", NOW).unwrap();
+        let other = testing::certify(&other, &case.key, "Người ký (THỬ NGHIỆM)", Profile::Person);
+        for another in [
+            signed_attributes(&Digest::of(b"other"), &case.signer, Some(NOW)).unwrap(),
+            signed_attributes(&content, &other, Some(NOW)).unwrap(),
+            signed_attributes(&content, &case.signer, Some(NOW.plus_seconds(1))).unwrap(),
+            signed_attributes(&content, &case.signer, None).unwrap(),
+        ] {
+            assert_ne!(another, again);
+        }
     }
 
     #[test]

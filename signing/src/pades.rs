@@ -26,7 +26,7 @@ pub use dss::{
 };
 pub use fields::{Field, FieldKind, add_fields, add_fields_file, empty_signature_field};
 pub use new_file::NewFile;
-pub use prepare::{Prepared, prepare, prepare_file};
+pub use prepare::{Prepared, content_digest, prepare, prepare_file};
 pub use room::Room;
 pub use timestamp::{PreparedTimestamp, prepare_document_timestamp, prepare_document_timestamp_file};
 

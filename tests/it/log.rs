@@ -8,11 +8,11 @@ use tests::User;
 
 const WITHIN: Duration = Duration::from_secs(20);
 
-/// The first 200 entries, once `is_there` finds in them what it looks for.
+/// The first 1000 entries, once `is_there` finds in them what it looks for.
 pub(crate) async fn until(auditor: &mut User, is_there: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
     let started = Instant::now();
     loop {
-        let entries = auditor.get("/api/log/entries?limit=200").await?.expect(200)?;
+        let entries = auditor.get("/api/log/entries?limit=1000").await?.expect(200)?;
         if is_there(&entries) {
             return Ok(entries);
         }

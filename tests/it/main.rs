@@ -1,7 +1,10 @@
 //! The suites over the real binary: one session end to end, bad input, crashes.
 
+mod attacker;
 mod bad_input;
 mod batch;
+mod card;
+mod card_attacks;
 mod clock;
 mod crash;
 mod durable;

@@ -83,7 +83,7 @@ fn vote_opened(body: &Body, logged: &[Logged]) -> (Option<Opened>, Check) {
     doubts.unless(frozen.meeting == body.meeting, "The vote belongs to another meeting.");
     let roll = &frozen.roll;
     let is_roll = Roll::freeze(roll.members.clone(), roll.prime_minister).is_ok();
-    doubts.unless(is_roll, "The roll names somebody twice, or lacks the Prime Minister.");
+    doubts.unless(is_roll, "The roll names somebody or a certificate twice, or lacks the Prime Minister.");
     let rules = String::from_utf8_lossy(&canonical::to_bytes(&frozen.rules)).into_owned();
     doubts.unless(RuleSet::parse(&rules).is_ok(), "The rule set has an impossible share.");
     let of_vote = log::facts::<VoteOpened>(logged).filter(|stated| stated.fact.vote == frozen.vote);

@@ -109,8 +109,7 @@ fn signers(found: &document::Found, opened: &Opened) -> Check {
             match first {
                 None => doubts.cannot_tell("The first signer's certificate cannot be told."),
                 Some(first) => {
-                    let is_his =
-                        prime_minister.is_some_and(|member| member.certificate == first.fingerprint());
+                    let is_his = prime_minister.is_some_and(|member| member.may_sign(first.fingerprint()));
                     doubts.unless(
                         is_his,
                         format!(
@@ -123,8 +122,7 @@ fn signers(found: &document::Found, opened: &Opened) -> Check {
             match second {
                 None => doubts.cannot_tell("The second signer's certificate cannot be told."),
                 Some(second) => {
-                    let is_members =
-                        roll.members.iter().any(|member| member.certificate == second.fingerprint());
+                    let is_members = roll.members.iter().any(|member| member.may_sign(second.fingerprint()));
                     doubts.unless(
                         !is_members,
                         format!(

@@ -192,6 +192,21 @@ fn a_ballot_signed_with_anothers_key_is_refused_though_logged() {
 }
 
 #[test]
+fn a_ballot_by_the_card_that_the_roll_names_is_taken_from_that_member_alone() {
+    let mut world = World::opened_with(3, Some((1, 3)));
+    let by_card = world.statement(1, Choice::Agree);
+    world.cast_as(&by_card, 3);
+    world.cast(1, Choice::Disagree);
+    world.close();
+    assert_eq!(verify(&world.bundle()).verdict, Verdict::Verified);
+    let mut world = World::opened_with(3, Some((1, 3)));
+    let anothers = world.statement(2, Choice::Agree);
+    world.cast_as(&anothers, 3);
+    world.close();
+    contradicted(&world.bundle(), &["ballot-signatures"]);
+}
+
+#[test]
 fn a_ballot_about_something_else_is_refused_though_signed_and_logged() {
     let world = World::opened(3);
     let statement = world.statement(1, Choice::Agree);

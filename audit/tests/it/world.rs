@@ -108,7 +108,17 @@ pub(crate) struct World {
 impl World {
     /// A vote that `n_members` may take part in and nobody has cast a ballot in.
     pub(crate) fn opened(n_members: u32) -> Self {
+        Self::opened_with(n_members, None)
+    }
+
+    /// The same; of `card`, the first is a member and the second the holder of his card.
+    pub(crate) fn opened_with(n_members: u32, card: Option<(u32, usize)>) -> Self {
+        let card_of = |n| {
+            let (_, holder) = card.filter(|(member, _)| *member == n)?;
+            Some(PKI.members[holder].chain[0].fingerprint())
+        };
         let members = (0..n_members).zip(&PKI.members).map(|(n, holder)| RollMember {
+            card: card_of(n),
             certificate: holder.chain[0].fingerprint(),
             id: id(n),
             name: format!("Thành viên {n} (TEST)"),

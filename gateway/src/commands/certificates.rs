@@ -131,18 +131,7 @@ pub(super) fn import(options: &ImportOptions) -> anyhow::Result<ExitCode> {
     runtime
         .block_on(offline::record(&stopped.db, &stopped.writer, Act::CertificateImported, body))
         .context("logging the import")?;
-    let anchors = stopped.anchors()?;
-    let missing: Vec<_> = missing.iter().filter(|issuer| !anchors.anchors().contains(issuer)).collect();
-    if !missing.is_empty() {
-        let mut text = String::from_utf8_lossy(&chain_file).into_owned();
-        for issuer in missing {
-            if !text.ends_with('\n') {
-                text.push('\n');
-            }
-            text.push_str(&issuer.to_pem());
-        }
-        replace(&stopped.config.keys.chain, text.as_bytes(), 0o644, stopped.now)?;
-    }
+    lengthen_chain(&stopped, &chain_file, &missing)?;
     let kept = replace(&place, certificate.to_pem().as_bytes(), 0o644, stopped.now)?;
     if !options.json {
         let kept = kept.map_or_else(String::new, |kept| format!("; the earlier one is kept as {kept}"));
@@ -151,7 +140,29 @@ pub(super) fn import(options: &ImportOptions) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn read_chain(path: &std::path::Path) -> anyhow::Result<Vec<Certificate>> {
+/// Adds issuers to the chain that goes out with our signatures; anchors need not go.
+pub(super) fn lengthen_chain(
+    stopped: &Stopped,
+    chain_file: &[u8],
+    missing: &[Certificate],
+) -> anyhow::Result<()> {
+    let anchors = stopped.anchors()?;
+    let missing: Vec<_> = missing.iter().filter(|issuer| !anchors.anchors().contains(issuer)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut text = String::from_utf8_lossy(chain_file).into_owned();
+    for issuer in missing {
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+        text.push_str(&issuer.to_pem());
+    }
+    replace(&stopped.config.keys.chain, text.as_bytes(), 0o644, stopped.now)?;
+    Ok(())
+}
+
+pub(super) fn read_chain(path: &std::path::Path) -> anyhow::Result<Vec<Certificate>> {
     let len = std::fs::metadata(path).with_context(|| format!("{} cannot be read", path.display()))?.len();
     if len > MAX_CHAIN_BYTES {
         bail!("{}: over the limit of 1 MiB", path.display());

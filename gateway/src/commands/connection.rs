@@ -1,4 +1,4 @@
-//! A conversation with the appliance over its own socket.
+//! A conversation with the appliance, over its own socket or over TLS.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,11 +11,12 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use office::batches::MAX_DOCUMENT_BYTES;
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::session::COOKIE;
+use crate::session::{COOKIE, FIRST_STEP_COOKIE};
 
 /// How long one answer may take.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -48,12 +49,20 @@ impl Answer {
 pub(super) struct Connection {
     sender: SendRequest<Full<Bytes>>,
     host: String,
+    /// Name and value of the newest cookie.
     cookie: Option<String>,
 }
 
 impl Connection {
     pub(super) async fn open(socket: &Path, host: String) -> anyhow::Result<Self> {
-        let stream = UnixStream::connect(socket).await?;
+        Self::over(UnixStream::connect(socket).await?, host).await
+    }
+
+    /// Speaks HTTP over a stream that leads to `host`.
+    pub(super) async fn over(
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        host: String,
+    ) -> anyhow::Result<Self> {
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(async move {
             if let Err(err) = connection.await {
@@ -100,7 +109,7 @@ impl Connection {
             .header(header::CONTENT_TYPE, kind)
             .header("idempotency-key", Uuid::now_v7().to_string());
         if let Some(cookie) = &self.cookie {
-            request = request.header(header::COOKIE, format!("{COOKIE}={cookie}"));
+            request = request.header(header::COOKIE, cookie);
         }
         let request = request.body(Full::new(body))?;
         let asked = async {
@@ -116,9 +125,10 @@ impl Connection {
         for set in head.headers.get_all(header::SET_COOKIE) {
             let pair = set.to_str().ok().and_then(|set| set.split(';').next()?.split_once('='));
             if let Some((name, value)) = pair
-                && name == COOKIE
+                && [COOKIE, FIRST_STEP_COOKIE].contains(&name)
+                && !value.is_empty()
             {
-                self.cookie = Some(value.to_owned());
+                self.cookie = Some(format!("{name}={value}"));
             }
         }
         Ok(Answer { status: head.status, body })

@@ -3,11 +3,17 @@
 //! The attacker holds a copy of the token's files, or a member's PIN, or both. What holds is a claim of `SECURITY.md`;
 //! what falls is named there as falling.
 
+use cabinet::Digest;
 use cryptoki::object::{Attribute, AttributeType, ObjectClass};
 use cryptoki::session::UserType;
 use hsm::{KeyKind, PersonalConfig, Scheme, ToSign, TokenError};
+use openssl::bn::BigNum;
+use openssl::ec::{EcGroup, EcKey};
+use openssl::ecdsa::EcdsaSig;
+use openssl::nid::Nid;
+use openssl::pkey::PKey;
 
-use crate::store::{behind_the_back, key, module, pin, token, with_store};
+use crate::store::{behind_the_back, key, module, openssl_accepts, pin, token, with_store};
 
 /// A PIN that is found early. The whole space is seven thousand times as large: half an hour at two milliseconds a try.
 const SIX_DIGITS: &str = "000137";
@@ -71,4 +77,56 @@ fn a_members_pin_opens_neither_anothers_key_nor_lets_the_own_one_out() {
         let loosened = session.update_attributes(private[0], &[Attribute::Extractable(true)]);
         assert!(loosened.is_err(), "a key was made extractable afterwards");
     });
+}
+
+#[test]
+fn every_token_and_every_pin_of_a_store_signs_for_nobody_whose_key_is_elsewhere() {
+    with_store(
+        "attacker::every_token_and_every_pin_of_a_store_signs_for_nobody_whose_key_is_elsewhere",
+        || {
+            let module = module();
+            let tokens =
+                module.personal(PersonalConfig { n_workers: 1, ..PersonalConfig::default() }).unwrap();
+            // The card: all that a store without it can hold of it is its public key.
+            let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+            let card =
+                PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap().public_key_to_der().unwrap();
+            let by_card = |message: &[u8], raw: &[u8]| {
+                let halves = |half: &[u8]| BigNum::from_slice(half).unwrap();
+                let (r, s) = raw.split_at(raw.len() / 2);
+                let signature = EcdsaSig::from_private_components(halves(r), halves(s)).unwrap();
+                let key = PKey::public_key_from_der(&card).unwrap().ec_key().unwrap();
+                signature.verify(Digest::of(message).as_bytes(), &key).unwrap()
+            };
+            for (name, six_digits) in
+                [("TEST one", "000007"), ("TEST two", "000041"), ("TEST three", "000029")]
+            {
+                let (label, secret) = (token(name), pin(six_digits));
+                module.provision(&label, &pin("so-12345"), &secret).unwrap();
+                let public =
+                    tokens.generate_key_pair(&label, &secret, &key("sign"), KeyKind::EcP256).unwrap();
+                let found = (0..N_PINS)
+                    .map(|guess| format!("{guess:06}"))
+                    .find(|guess| tokens.check_pin(&label, &pin(guess)).is_ok())
+                    .unwrap();
+                let (message, scheme) = (b"forged".as_slice(), Scheme::EcdsaSha256);
+                let raw = tokens
+                    .sign(&label, &pin(&found), &key("sign"), ToSign::Message(message), scheme)
+                    .unwrap();
+                assert!(
+                    openssl_accepts(&public, scheme, message, raw.as_bytes()),
+                    "{name} falls with its PIN"
+                );
+                assert!(!by_card(message, raw.as_bytes()), "{name} signed for the card");
+            }
+            let nowhere = tokens.sign(
+                &token("TEST card"),
+                &pin("000007"),
+                &key("sign"),
+                ToSign::Message(b"x"),
+                Scheme::EcdsaSha256,
+            );
+            assert!(matches!(nowhere, Err(TokenError::TokenNotFound { .. })), "{nowhere:?}");
+        },
+    );
 }

@@ -57,20 +57,26 @@ pub struct Destruction {
     shares: Vec<text::Secret>,
 }
 
-/// Lists the appliance's keys: certificates, uses, quotas, states, warnings.
+/// Lists the appliance's keys and members' signing cards: certificates, uses, quotas, states, warnings.
 #[utoipa::path(get, path = "/api/keys", operation_id = "listKeys", tag = "keys",
     responses((status = 200, body = KeysView), (status = "4XX", body = Problem)))]
 async fn list_keys(State(app): State<App>, who: SignedIn) -> Result<Json<KeysView>, Problem> {
     app.permit(&who, ListKeys, &System).await?;
     let standing = standing::all(&app.db).await?;
-    let (keys, now) = (app.keys.clone(), app.now());
-    let mut listed = super::blocking(move || inventory::list(keys.config(), &standing, now)).await?;
-    for (part, health) in app.keys.token_health() {
-        if let Some(key) = listed.iter_mut().find(|key| !health.is_up() && key.part == part) {
-            key.warnings.push(format!("the token {} does not answer: look at it", key.token));
+    let (keys, now, people) = (app.keys.clone(), app.now(), app.directory.everybody());
+    let listed = super::blocking(move || {
+        let mut listed = inventory::list(keys.config(), &standing, now)?;
+        for (part, health) in keys.token_health() {
+            if let Some(key) = listed.iter_mut().find(|key| !health.is_up() && key.part == part) {
+                key.warnings.push(format!("the token {} does not answer: look at it", key.token));
+            }
         }
-    }
-    Ok(Json(KeysView { keys: listed }))
+        for card in people.iter().filter_map(|account| account.signing_card.as_ref()) {
+            listed.push(inventory::card(card, &standing, now)?);
+        }
+        Ok(listed)
+    });
+    Ok(Json(KeysView { keys: listed.await? }))
 }
 
 /// Suspends a key that signs documents or for a trust service: it signs nothing until it is resumed.
@@ -187,6 +193,10 @@ async fn check_quorum(app: &App, label: &KeyLabel, shares: Vec<text::Secret>) ->
 /// The label of a key that can be done without: not the log's, without which nothing is recorded, and no
 /// key-encryption key, without which nothing opens.
 fn of_documents_or_services(app: &App, label: &str) -> Result<KeyLabel, Problem> {
+    if let Some(card) = app.directory.signing_card(label) {
+        // The key is not here, but whether what it signs is taken is decided here.
+        return card.label.parse().map_err(|err: hsm::NotALabel| Problem::internal(&err));
+    }
     let key = app.keys.certified().find(|key| key.label() == label);
     if let Some(key) = key {
         return Ok(key.label_on_token().clone());

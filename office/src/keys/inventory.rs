@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::config::read;
 use super::standing::Standing;
 use super::{KeysConfig, KeysError};
+use crate::cards::Card;
 
 /// Days before its end from which a certificate is warned of.
 pub const CERTIFICATE_WARNING_DAYS: i64 = 60;
@@ -25,7 +26,7 @@ const DAY_S: i64 = 86_400;
 pub struct KeyView {
     /// Its label.
     pub label: String,
-    /// The part of the configuration that uses it: `organisation`, `organisation-2`, `log` …
+    /// The part of the configuration that uses it: `organisation`, `organisation-2`, `log` …; `card` for a member's card.
     pub part: String,
     /// Its token.
     pub token: String,
@@ -101,6 +102,37 @@ pub fn list(
         found.push(view);
     }
     Ok(found)
+}
+
+/// A member's signing card: its key is in his hand, its certificate and its standing are here.
+///
+/// # Errors
+///
+/// [`KeysError::Invalid`]: the algorithm policy does not read.
+pub fn card(
+    card: &Card,
+    standing: &BTreeMap<String, Standing>,
+    now: Timestamp,
+) -> Result<KeyView, KeysError> {
+    let policy = AlgorithmPolicy::default_dated().map_err(|err| KeysError::Invalid(err.to_string()))?;
+    let standing = standing.get(&card.label).copied().unwrap_or_default();
+    let mut view = KeyView {
+        label: card.label.clone(),
+        part: "card".to_owned(),
+        token: "in its holder's hand".to_owned(),
+        kind: String::new(),
+        state: standing.state.name().to_owned(),
+        n_uses: standing.n_uses,
+        quota: None,
+        subject: None,
+        not_before: None,
+        not_after: None,
+        days_left: None,
+        algorithm_ends: None,
+        warnings: Vec::new(),
+    };
+    view.describe(&card.certificate, &policy, now);
+    Ok(view)
 }
 
 impl KeyView {

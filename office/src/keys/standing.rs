@@ -84,12 +84,26 @@ pub async fn all(db: &Db) -> Result<BTreeMap<String, Standing>, StoreError> {
 ///
 /// 409 `key-suspended`, `key-destroyed` or `key-quota-reached`; nothing is counted.
 pub async fn take_use(tx: &mut Tx, key: &CertifiedKey, now: Timestamp) -> Result<(), Problem> {
-    let most = key.quota().map_or(i64::MAX, i64::from);
-    touch(tx, key.label(), now).await?;
+    take_use_of(tx, key.label(), key.quota(), now).await
+}
+
+/// As [`take_use`], of a key by its label: of one that is on no token of ours, too.
+///
+/// # Errors
+///
+/// As [`take_use`].
+pub async fn take_use_of(
+    tx: &mut Tx,
+    label: &str,
+    quota: Option<u32>,
+    now: Timestamp,
+) -> Result<(), Problem> {
+    let most = quota.map_or(i64::MAX, i64::from);
+    touch(tx, label, now).await?;
     let done = sqlx::query(
         "update key_standing set n_uses = n_uses + 1 where label = $1 and state = 'active' and n_uses < $2",
     )
-    .bind(key.label().to_owned())
+    .bind(label.to_owned())
     .bind(most)
     .execute(tx.connection().await?)
     .await
@@ -97,7 +111,7 @@ pub async fn take_use(tx: &mut Tx, key: &CertifiedKey, now: Timestamp) -> Result
     if done.rows_affected() == 1 {
         return Ok(());
     }
-    Err(match state(tx, key.label()).await? {
+    Err(match state(tx, label).await? {
         KeyState::Active => Problem::conflict(
             "key-quota-reached",
             "this key has made as many signatures as its quota allows: raise keys.….quota, or renew the key",
@@ -105,6 +119,19 @@ pub async fn take_use(tx: &mut Tx, key: &CertifiedKey, now: Timestamp) -> Result
         KeyState::Suspended => KeysError::Suspended.into(),
         KeyState::Destroyed => Problem::conflict("key-destroyed", "this key was destroyed"),
     })
+}
+
+/// Refuses unless the key may sign: for the act that records what was signed some time after its use was counted.
+///
+/// # Errors
+///
+/// 409 `key-suspended` or `key-destroyed`.
+pub async fn require_active(tx: &mut Tx, label: &str) -> Result<(), Problem> {
+    match state(tx, label).await? {
+        KeyState::Active => Ok(()),
+        KeyState::Suspended => Err(KeysError::Suspended.into()),
+        KeyState::Destroyed => Err(Problem::conflict("key-destroyed", "this key was destroyed")),
+    }
 }
 
 /// Changes how a key stands.

@@ -9,7 +9,8 @@ use serde::Serialize;
 use signing::Certificate;
 use utoipa::ToSchema;
 
-use crate::keys::{Keys, Signer};
+use crate::cards::Card;
+use crate::keys::{Keys, KeysError, Signer};
 use crate::store::{Db, StoreError};
 
 /// A person as others see him.
@@ -41,8 +42,28 @@ pub struct Account {
     pub signer: Option<Signer>,
     /// SHA-256 of the certificate on his card, if he has one.
     pub card: Option<String>,
+    /// The card in his own hand that signs for him, if he has one.
+    pub signing_card: Option<Card>,
     /// Order of precedence.
     pub rank: i64,
+}
+
+impl Account {
+    /// His key on the appliance's tokens.
+    ///
+    /// # Errors
+    ///
+    /// * [`KeysError::SignsByCard`], [`KeysError::NoKey`].
+    pub fn signer(&self) -> Result<Signer, KeysError> {
+        let missing = if self.signing_card.is_some() { KeysError::SignsByCard } else { KeysError::NoKey };
+        self.signer.clone().ok_or(missing)
+    }
+
+    /// The certificates that may sign for him.
+    pub fn certificates(&self) -> impl Iterator<Item = &Certificate> {
+        let card = self.signing_card.as_ref().map(|card| &card.certificate);
+        self.signer.as_ref().map(|signer| &signer.certificate).into_iter().chain(card)
+    }
 }
 
 /// All accounts.
@@ -107,6 +128,14 @@ impl Directory {
     #[must_use]
     pub fn holder(&self, role: Role) -> Option<Arc<Account>> {
         self.everybody().into_iter().find(|account| account.roles.contains(&role))
+    }
+
+    /// The signing card of that label.
+    #[must_use]
+    pub fn signing_card(&self, label: &str) -> Option<Card> {
+        self.all()
+            .values()
+            .find_map(|account| account.signing_card.clone().filter(|card| card.label == label))
     }
 
     /// Whose card bears this certificate.

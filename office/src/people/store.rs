@@ -11,6 +11,7 @@ use sqlx::Row as _;
 use zeroize::Zeroizing;
 
 use super::directory::{Account, Person};
+use crate::cards::Card;
 use crate::entries::Draft;
 use crate::keys::{Keys, Signer};
 use crate::store::{Db, StoreError, SystemAct, Tx};
@@ -63,7 +64,7 @@ pub struct Credentials {
     pub epoch: i64,
 }
 
-const TABLE: &str = "people";
+pub(crate) const TABLE: &str = "people";
 
 /// Creates accounts, as the installation's set-up does.
 ///
@@ -118,7 +119,7 @@ pub async fn create(db: &Db, keys: &Keys, people: Vec<NewPerson>, now: Timestamp
 pub async fn all(db: &Db, keys: &Keys) -> Result<Vec<Account>, StoreError> {
     let rows = sqlx::query(
         "select id, username, name_sealed, position_sealed, unit_sealed, roles, assists, token_label, key_label, \
-         certificate_sealed, card_certificate, rank from people",
+         certificate_sealed, card_certificate, signing_card_sealed, rank from people",
     )
     .fetch_all(db.readers())
     .await?;
@@ -132,24 +133,25 @@ fn account(row: &sqlx::any::AnyRow, keys: &Keys) -> Result<Account, StoreError> 
         let sealed: Vec<u8> = row.try_get(format!("{name}_sealed").as_str())?;
         keys.columns().open_text(TABLE, &id, name, &sealed)
     };
-    let certificate = row
-        .try_get::<Option<Vec<u8>>, _>("certificate_sealed")?
-        .map(|sealed| keys.columns().open(TABLE, &id, "certificate", &sealed))
-        .transpose()?;
+    let certificate = |name: &str| -> Result<Option<Certificate>, StoreError> {
+        let sealed: Option<Vec<u8>> = row.try_get(format!("{name}_sealed").as_str())?;
+        let der = sealed.map(|sealed| keys.columns().open(TABLE, &id, name, &sealed)).transpose()?;
+        let certificate = der.map(|der| Certificate::from_der(&der)).transpose();
+        certificate.map_err(|err| StoreError::Corrupt(err.to_string()))
+    };
     let labels: (Option<String>, Option<String>) = (row.try_get("token_label")?, row.try_get("key_label")?);
-    let signer = match (labels, certificate) {
-        ((Some(token), Some(key)), Some(der)) => Some(Signer {
-            person,
-            token: parse(&token)?,
-            key: parse(&key)?,
-            certificate: Certificate::from_der(&der).map_err(|err| StoreError::Corrupt(err.to_string()))?,
-        }),
+    let signer = match (labels, certificate("certificate")?) {
+        ((Some(token), Some(key)), Some(certificate)) => {
+            Some(Signer { person, token: parse(&token)?, key: parse(&key)?, certificate })
+        }
         _ => None,
     };
+    let username: String = row.try_get("username")?;
+    let signing_card = certificate("signing_card")?.map(|certificate| Card::new(&username, certificate));
     Ok(Account {
         person: Person {
             id: person,
-            username: row.try_get("username")?,
+            username,
             name: text("name")?,
             position: text("position")?,
             unit: text("unit")?,
@@ -158,6 +160,7 @@ fn account(row: &sqlx::any::AnyRow, keys: &Keys) -> Result<Account, StoreError> 
         assists: row.try_get::<Option<String>, _>("assists")?.as_deref().map(parse).transpose()?,
         signer,
         card: row.try_get("card_certificate")?,
+        signing_card,
         rank: row.try_get("rank")?,
     })
 }

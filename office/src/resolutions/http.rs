@@ -14,8 +14,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::store::{self, Resolution};
-use super::{draft, seal, sign};
+use super::{by_card, draft, seal, sign};
 use crate::app::{App, SignedIn};
+use crate::cards;
 use crate::dossiers;
 use crate::entries::Draft;
 use crate::error::Problem;
@@ -37,6 +38,8 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(draft_resolution))
         .routes(routes!(get_resolution))
         .routes(routes!(sign_resolution))
+        .routes(routes!(by_card::prepare_card_signature))
+        .routes(routes!(by_card::download_prepared_revision, by_card::complete_card_signature))
         .routes(routes!(seal_resolution))
         .routes(routes!(download_archive))
 }
@@ -112,6 +115,8 @@ pub struct ResolutionView {
     signed_by: Option<Person>,
     signed_at: Option<String>,
     sealed_at: Option<String>,
+    /// Whether the person who asks has his key on the card in his own hand alone: he is to be asked for no PIN here.
+    by_card_only: bool,
     actions: Vec<&'static str>,
 }
 
@@ -236,13 +241,13 @@ async fn download_archive(
     Ok(([(header::CONTENT_TYPE, "application/pdf")], Body::from(pdf.to_vec())).into_response())
 }
 
-async fn load(app: &App, id: ResolutionId) -> Result<(Meeting, Resolution), Problem> {
+pub(super) async fn load(app: &App, id: ResolutionId) -> Result<(Meeting, Resolution), Problem> {
     let resolution = store::load(&app.db, &app.keys, id).await?;
     let meeting = meetings::store::load(&app.db, &app.keys, resolution.meeting).await?;
     Ok((meeting, resolution))
 }
 
-async fn view(
+pub(super) async fn view(
     app: &App,
     who: &SignedIn,
     meeting: &Meeting,
@@ -271,6 +276,7 @@ async fn view(
         signed_by: resolution.signed_at.map(|_| app.directory.person(resolution.signer)),
         signed_at: resolution.signed_at.map(cabinet::Timestamp::iso_vietnam),
         sealed_at: resolution.sealed_at.map(cabinet::Timestamp::iso_vietnam),
+        by_card_only: cards::is_only_way(app, who),
         actions: actions.into_iter().filter_map(|(action, may)| may.then_some(action)).collect(),
     })
 }

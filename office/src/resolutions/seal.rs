@@ -10,7 +10,6 @@ use cabinet::{Digest, Timestamp};
 use papers::write::vietnamese_date;
 use policies::Permit;
 use policies::action::SealResolution;
-use signing::Certificate;
 use signing::pades::{self, Appearance, Fill, Lock, PadesError, Prepared, SignRequest};
 use signing::validation::{Coverage, Indication, Integrity, validate_pdf};
 use zeroize::Zeroizing;
@@ -90,11 +89,7 @@ fn check_signed(
     now: Timestamp,
 ) -> Result<(), Problem> {
     let refuse = |why: &str| not_properly_signed(resolution, why);
-    let expected: Option<Certificate> = app
-        .directory
-        .account(resolution.signer)
-        .and_then(|account| Some(account.signer.as_ref()?.certificate.clone()));
-    let expected = expected.ok_or_else(|| refuse("the signer has no certificate"))?;
+    let signer = app.directory.account(resolution.signer).ok_or_else(|| refuse("there is no such signer"))?;
     if Digest::of(paper) != recorded {
         return Err(refuse("the stored paper is not the recorded one"));
     }
@@ -105,7 +100,7 @@ fn check_signed(
     let is_good = signature.integrity == Integrity::Intact
         && signature.coverage == Coverage::Whole
         && signature.indication == Indication::TotalPassed
-        && signature.certificate.as_ref() == Some(&expected);
+        && signer.certificates().any(|expected| signature.certificate.as_ref() == Some(expected));
     if is_good {
         Ok(())
     } else {

@@ -9,7 +9,7 @@ use cabinet::{Digest, Id, Refusal, Timestamp, canonical};
 use policies::Permit;
 use policies::action::CastBallot;
 use serde::{Deserialize, Serialize};
-use signing::{Signed, cades};
+use signing::{Certificate, Signed, cades};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use utoipa::ToSchema;
@@ -17,11 +17,12 @@ use uuid::Uuid;
 
 use super::store::{self, Vote};
 use crate::app::{App, SignedIn};
+use crate::cards::{self, Card, KeyPlace};
 use crate::entries::Draft;
 use crate::error::Problem;
 use crate::idempotency::Repeatable;
 use crate::intentions::Intention;
-use crate::keys::{KeysError, Signer};
+use crate::keys::{KeysError, Signer, standing};
 use crate::live::{Change, Live};
 
 /// Proof that a ballot was recorded.
@@ -104,7 +105,66 @@ pub fn accept_shown(
     Ok(shown)
 }
 
-/// Signs `statement` with the member's own key and records it.
+/// A ballot whose intention is on disk and which only lacks its signature.
+#[derive(Debug)]
+pub struct Begun {
+    /// What it says.
+    pub statement: BallotStatement,
+    /// The canonical bytes of that.
+    bytes: Vec<u8>,
+    /// The signature, but for its value.
+    pub prepared: cades::Prepared,
+    certificate: Certificate,
+    /// The card that is to sign, if one is.
+    card: Option<Card>,
+    /// The time of signing that stands in the signature.
+    pub at: Timestamp,
+    /// To be ended by the act that records it.
+    pub intention: Intention,
+}
+
+impl Begun {
+    /// The card that is to sign, if one is.
+    #[must_use]
+    pub const fn card(&self) -> Option<&Card> {
+        self.card.as_ref()
+    }
+}
+
+/// Makes every check before a signature and writes down that it is intended.
+///
+/// # Errors
+///
+/// 409, 503: nothing is intended.
+pub async fn begin(
+    app: &App,
+    who: &SignedIn,
+    permit: &Permit<CastBallot>,
+    on_roll: &RollMember,
+    statement: BallotStatement,
+    key: KeyPlace<'_>,
+) -> Result<Begun, Problem> {
+    let now = app.now();
+    let certificate = key.certificate().clone();
+    // The roll says which certificates speak for this member; another one, however valid, does not.
+    if !on_roll.may_sign(certificate.fingerprint()) {
+        return Err(KeysError::NoKey.into());
+    }
+    app.keys.check_clock()?;
+    let bytes = statement.encode();
+    let digest = Digest::of(&bytes);
+    let prepared = cades::prepare(&digest, &certificate, app.keys.chain(), now)
+        .map_err(|err| KeysError::Invalid(err.to_string()))?;
+    let mut tx = app.begin(permit).await?;
+    if let Some(card) = key.card() {
+        standing::take_use_of(&mut tx, &card.label, None, now).await?;
+    }
+    let intention =
+        Intention::declare(tx, Act::BallotIntended, statement.vote.to_string(), who.id, digest, now).await?;
+    Ok(Begun { statement, bytes, prepared, certificate, card: key.card().cloned(), at: now, intention })
+}
+
+/// Signs `statement` with the member's own key on his token here, and records it.
 ///
 /// # Errors
 ///
@@ -118,58 +178,66 @@ pub async fn cast(
     pin: hsm::Pin,
     repeatable: &Repeatable,
 ) -> Result<Receipt, Problem> {
-    let now = app.now();
-    let bytes = statement.encode();
-    let digest = Digest::of(&bytes);
     let signer = signer(app, who)?;
-    // The roll says which certificate speaks for this member; another one, however valid, does not.
-    if signer.certificate.fingerprint() != on_roll.certificate {
-        return Err(KeysError::NoKey.into());
-    }
-    app.keys.check_clock()?;
-    let tx = app.begin(permit).await?;
-    let intention =
-        Intention::declare(tx, Act::BallotIntended, statement.vote.to_string(), who.id, digest, now).await?;
+    let begun = begin(app, who, permit, on_roll, statement, KeyPlace::Token(&signer)).await?;
     // No transaction is open here: the token takes milliseconds, or hangs.
-    let signed = match sign(app, &signer, statement, &bytes, pin, now).await {
-        Ok(signed) => signed,
+    match app.keys.sign_as(&signer, pin, begun.prepared.digest()).await {
+        Ok(raw) => finish(app, who, permit, &begun, raw.as_bytes(), repeatable).await,
         Err(err) => {
-            intention.came_to_nothing(&app.db, app.now()).await;
-            return Err(err.into());
-        }
-    };
-    match record(app, who, permit, &intention, &signed, &bytes, repeatable).await {
-        Ok(receipt) => Ok(receipt),
-        Err(problem) => {
-            intention.came_to_nothing(&app.db, app.now()).await;
-            Err(problem)
+            begun.intention.came_to_nothing(&app.db, app.now()).await;
+            Err(err.into())
         }
     }
 }
 
-async fn sign(
+/// Verifies the raw signature of what was begun and records the ballot; otherwise closes its intention.
+///
+/// # Errors
+///
+/// 422 `signature-invalid` of a card's signature, 409, 503: nothing was recorded.
+pub async fn finish(
     app: &App,
-    signer: &Signer,
-    statement: BallotStatement,
-    bytes: &[u8],
-    pin: hsm::Pin,
-    now: Timestamp,
-) -> Result<Signed<BallotStatement>, KeysError> {
-    let invalid = |err: signing::Invalid| KeysError::Invalid(err.to_string());
-    let prepared =
-        cades::prepare(&Digest::of(bytes), &signer.certificate, app.keys.chain(), now).map_err(invalid)?;
-    let raw = app.keys.sign_as(signer, pin, prepared.digest()).await?;
-    let cms = prepared.embed(raw.as_bytes()).map_err(invalid)?;
-    Signed::verify(statement, bytes, cms, &signer.certificate, now, app.keys.trust()).map_err(invalid)
+    who: &SignedIn,
+    permit: &Permit<CastBallot>,
+    begun: &Begun,
+    raw: &[u8],
+    repeatable: &Repeatable,
+) -> Result<Receipt, Problem> {
+    let recorded = async {
+        app.keys.check_clock()?;
+        let signed = verify(app, begun, raw).map_err(|err| match begun.card {
+            Some(_) => cards::not_his_signature(&err),
+            // Our own token and our own certificate: the fault is ours.
+            None => KeysError::Invalid(err.to_string()).into(),
+        })?;
+        record(app, who, permit, begun, &signed, repeatable).await
+    };
+    let recorded = recorded.await;
+    if let Err(problem) = &recorded {
+        let why = begun.card.as_ref().map_or("not-signed", |_| problem.code.as_ref());
+        begun.intention.clone().refused(&app.db, why, app.now()).await;
+    }
+    recorded
+}
+
+fn verify(app: &App, begun: &Begun, raw: &[u8]) -> Result<Signed<BallotStatement>, signing::Invalid> {
+    let cms = begun.prepared.clone().embed(raw)?;
+    Signed::verify(
+        begun.statement.clone(),
+        &begun.bytes,
+        cms,
+        &begun.certificate,
+        app.now(),
+        app.keys.trust(),
+    )
 }
 
 async fn record(
     app: &App,
     who: &SignedIn,
     permit: &Permit<CastBallot>,
-    intention: &Intention,
+    begun: &Begun,
     signed: &Signed<BallotStatement>,
-    bytes: &[u8],
     repeatable: &Repeatable,
 ) -> Result<Receipt, Problem> {
     let now = app.now();
@@ -178,15 +246,19 @@ async fn record(
         ballot: Id::from_uuid(Uuid::now_v7()),
         member: statement.member,
         signature: Digest::of(signed.cms()),
-        statement: Digest::of(bytes),
+        statement: Digest::of(&begun.bytes),
         version: statement.version,
         vote: statement.vote,
     };
     let draft = Draft::fact(who.id, fact);
     let entry = draft.id().to_string();
     let mut tx = app.begin(permit).await?;
+    if let Some(card) = &begun.card {
+        // Minutes may have gone by since it was prepared.
+        standing::require_active(&mut tx, &card.label).await?;
+    }
     store::insert_ballot(&mut tx, &app.keys, fact.ballot, signed, draft.id(), now).await?;
-    intention.end(&mut tx).await?;
+    begun.intention.end(&mut tx).await?;
     repeatable.keep(&mut tx, app, &entry, now).await?;
     let change = Change {
         kind: "ballot-cast",
@@ -235,7 +307,7 @@ pub async fn receipt(app: &App, ballot: &store::Ballot) -> Result<Receipt, Probl
 ///
 /// # Errors
 ///
-/// 409 `no-signing-key`.
+/// 409 `no-signing-key`, `signs-by-card`.
 pub fn signer(app: &App, who: &SignedIn) -> Result<Signer, KeysError> {
-    app.directory.account(who.id).and_then(|account| account.signer.clone()).ok_or(KeysError::NoKey)
+    app.directory.account(who.id).ok_or(KeysError::NoKey)?.signer()
 }

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use cabinet::id::{AgendaItemId, VoteId};
 use cabinet::roll::{Roll, RollMember};
-use cabinet::statement::{PaperDigest, VOTE_TYPE, VoteStatement};
+use cabinet::statement::{BallotStatement, PaperDigest, VOTE_TYPE, VoteStatement};
 use cabinet::vote::Choice;
 use cabinet::{Id, Refusal};
 use policies::action::{CastBallot, CloseVote, OpenVote, ReadVote};
@@ -15,6 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use super::by_card;
 use super::cast::{self, Receipt};
 use super::evidence;
 use super::store::{self, Vote};
@@ -36,6 +37,8 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(get_vote))
         .routes(routes!(prepare_ballot))
         .routes(routes!(cast_ballot))
+        .routes(routes!(by_card::prepare_card_ballot))
+        .routes(routes!(by_card::complete_card_ballot))
         .routes(routes!(close_vote))
         .routes(routes!(evidence::evidence_bundle))
 }
@@ -151,8 +154,10 @@ async fn freeze(
     }
     let members = meeting.members().into_iter().map(|id| {
         let account = app.directory.account(id)?;
+        let mut certificates = account.certificates().map(signing::Certificate::fingerprint);
         Some(RollMember {
-            certificate: account.signer.as_ref()?.certificate.fingerprint(),
+            certificate: certificates.next()?,
+            card: certificates.next(),
             id,
             name: account.person.name.clone(),
             position: account.person.position.clone(),
@@ -235,30 +240,41 @@ async fn cast_ballot(
     }
     let permit = app.permit(&who, CastBallot, &vote.resource(&meeting)).await?;
     let pin = new.activation.into_pin()?;
-    let statement = match &new.statement {
-        Some(text) => {
-            let n_cast = store::n_ballots_of(&app.db, id, who.id).await?;
-            let shown = cast::accept_shown(&vote.as_open()?, &who, n_cast, text, app.now())?;
-            if (shown.choice, &shown.comment) != (new.choice, &comment) {
-                return Err(Refusal::StatementStale.into());
-            }
-            shown
-        }
-        None => cast::prepare(&app, &who, &vote, new.choice, comment).await?,
-    };
+    let statement = statement(&app, &who, &vote, new.choice, comment, new.statement.as_deref()).await?;
     let on_roll = vote.frozen.roll.member(who.id).ok_or(Refusal::NotOnRoll)?;
     match cast::cast(&app, &who, &permit, on_roll, statement, pin, &repeatable).await {
         Ok(receipt) => Ok((StatusCode::CREATED, Json(receipt))),
-        // The chair closed it while the token signed: say so, rather than "changed meanwhile".
-        Err(problem) if problem.code == "changed-meanwhile" => {
-            let is_open = store::load(&app.db, &app.keys, id).await?.is_open();
-            Err(if is_open { problem } else { Refusal::VoteClosed.into() })
-        }
-        Err(problem) => Err(problem),
+        Err(problem) => Err(closed_meanwhile(&app, id, problem).await?),
     }
 }
 
-fn comment(comment: Option<String>) -> Result<Option<String>, Problem> {
+/// What is to be signed: the statement that comes back, if it is still the right one, or one written now.
+pub(super) async fn statement(
+    app: &App,
+    who: &SignedIn,
+    vote: &Vote,
+    choice: Choice,
+    comment: Option<String>,
+    shown: Option<&str>,
+) -> Result<BallotStatement, Problem> {
+    let Some(text) = shown else { return cast::prepare(app, who, vote, choice, comment).await };
+    let n_cast = store::n_ballots_of(&app.db, vote.id, who.id).await?;
+    let shown = cast::accept_shown(&vote.as_open()?, who, n_cast, text, app.now())?;
+    if (shown.choice, &shown.comment) != (choice, &comment) {
+        return Err(Refusal::StatementStale.into());
+    }
+    Ok(shown)
+}
+
+/// The chair closed it while it was being signed: say so, rather than "changed meanwhile".
+pub(super) async fn closed_meanwhile(app: &App, id: VoteId, problem: Problem) -> Result<Problem, Problem> {
+    if problem.code != "changed-meanwhile" || store::load(&app.db, &app.keys, id).await?.is_open() {
+        return Ok(problem);
+    }
+    Ok(Refusal::VoteClosed.into())
+}
+
+pub(super) fn comment(comment: Option<String>) -> Result<Option<String>, Problem> {
     let comment = comment.filter(|text| !text.trim().is_empty()).map(Paragraph::try_from).transpose();
     Ok(comment.map_err(|err| Problem::unusable("comment-needed", err))?.map(Paragraph::into_string))
 }

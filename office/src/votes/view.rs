@@ -12,7 +12,7 @@ use crate::app::{App, SignedIn};
 use crate::error::Problem;
 use crate::meetings::store::Meeting;
 use crate::people::Person;
-use crate::{resolutions, text};
+use crate::{cards, resolutions, text};
 
 /// A vote.
 #[derive(Debug, Serialize, ToSchema)]
@@ -71,6 +71,8 @@ pub struct RulesView {
 pub struct MineView {
     /// Whether he is on the frozen roll.
     eligible: bool,
+    /// Whether his key is on the card in his own hand alone: he is to be asked for no PIN here.
+    by_card_only: bool,
     ballot: Option<MyBallotView>,
 }
 
@@ -134,12 +136,26 @@ pub struct LineView {
     value: String,
 }
 
+impl LineView {
+    /// A line.
+    #[must_use]
+    pub fn new(label: &str, value: String) -> Self {
+        Self { label: label.to_owned(), value }
+    }
+}
+
 impl PreparedView {
+    /// Label and value of each line in words.
+    #[must_use]
+    pub fn lines(&self) -> Vec<(String, String)> {
+        self.readable.iter().map(|line| (line.label.clone(), line.value.clone())).collect()
+    }
+
     /// Shows a statement.
     #[must_use]
     pub fn new(statement: &BallotStatement) -> Self {
         let bytes = statement.encode();
-        let line = |label: &str, value: String| LineView { label: label.to_owned(), value };
+        let line = LineView::new;
         let mut readable = vec![
             line("Người biểu quyết", statement.name.clone()),
             line("Nội dung", statement.question.clone()),
@@ -224,7 +240,7 @@ pub async fn vote(app: &App, who: &SignedIn, meeting: &Meeting, vote: &Vote) -> 
         n_members: vote.frozen.roll.members.len(),
         n_cast,
         prime_minister: app.directory.person(vote.frozen.roll.prime_minister),
-        mine: MineView { eligible, ballot: mine },
+        mine: MineView { eligible, by_card_only: cards::is_only_way(app, who), ballot: mine },
         outcome: vote.outcome.as_ref().map(|outcome| OutcomeView::new(outcome, vote)),
         ballots,
         actions: actions.into_iter().filter_map(|(action, may)| may.then_some(action)).collect(),

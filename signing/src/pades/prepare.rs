@@ -1,5 +1,6 @@
 //! One signed revision: fills, appearance, signature dictionary; then the signature itself.
 
+use std::ops::Range;
 use std::path::Path;
 
 use cabinet::{Digest, Timestamp};
@@ -115,6 +116,39 @@ impl Prepared {
         self.check(cms)?;
         self.reserved.fill(cms)
     }
+}
+
+impl Prepared {
+    /// The whole file as it will be signed, its hole still empty: for whoever must see what he signs.
+    #[must_use]
+    pub fn unsigned(&self) -> &[u8] {
+        &self.reserved.output
+    }
+
+    /// Where in it the hole lies: the digits of the signature and the brackets around them. All else is signed.
+    #[must_use]
+    pub fn hole(&self) -> Range<usize> {
+        self.reserved.hole.clone()
+    }
+}
+
+/// The digest of everything in `pdf` but the empty `hole`: what a signature over that file is about.
+///
+/// For whoever is handed a file and bytes to sign, and trusts nobody that they belong together.
+///
+/// # Errors
+///
+/// [`PdfError`]: there is something in the hole, which nobody would sign.
+pub fn content_digest(pdf: &[u8], hole: Range<usize>) -> Result<Digest, PadesError> {
+    let not_empty = || PdfError::at(hole.start, "the signature's room is not empty");
+    let inside = pdf.get(hole.clone()).ok_or_else(not_empty)?;
+    let digits = inside.strip_prefix(b"<").and_then(|rest| rest.strip_suffix(b">"));
+    if !digits.is_some_and(|digits| digits.iter().all(|digit| *digit == b'0')) {
+        return Err(not_empty().into());
+    }
+    let (before, after) =
+        (pdf.get(..hole.start).unwrap_or_default(), pdf.get(hole.end..).unwrap_or_default());
+    Ok(Digest::of(&[before, after].concat()))
 }
 
 impl Prepared<NewFile> {

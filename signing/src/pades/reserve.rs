@@ -25,8 +25,8 @@ pub(super) struct Plan {
 /// A file that only lacks what goes into the hole of its newest revision.
 #[derive(Clone, Debug)]
 pub(super) struct Reserved<T> {
-    output: T,
-    hole: Range<usize>,
+    pub(super) output: T,
+    pub(super) hole: Range<usize>,
     /// The SHA-256 digest of everything but the hole.
     pub(super) content: Digest,
 }

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use signing::pades;
+use signing::cades;
+use signing::pades::{self, PadesError, SignRequest};
 use signing::validation::{ChangeKind, Coverage, Indication, Integrity, validate_pdf};
 
 use crate::world::{self, NOW, World};
@@ -39,6 +40,38 @@ fn assert_judges_accept(path: &Path, n_signatures: usize) {
     assert!(output.status.success(), "{says}");
     let (says, _) = world::judge(Command::new("pdfsig").args(["-nocert"]).arg(path));
     assert_eq!(says.matches("Signature is Valid.").count(), n_signatures, "{says}");
+}
+
+#[test]
+fn whoever_is_handed_a_revision_to_sign_can_check_it_by_himself() {
+    let world = World::new();
+    let reserved = pades::add_fields(&world::paper("Nghi quyet"), &world::fields()).unwrap();
+    let signer = &world.leader.certificate;
+    let request = SignRequest::new("nguoi-ky", signer.clone(), world.chain(), NOW);
+    let prepared = pades::prepare(&reserved, &request).unwrap();
+    let (mut pdf, hole) = (prepared.unsigned().to_vec(), prepared.hole());
+    assert!(pdf.starts_with(&reserved));
+    let written_again = |pdf: &[u8]| {
+        let content = pades::content_digest(pdf, hole.clone())?;
+        Ok::<_, PadesError>(cades::signed_attributes(&content, signer, None)?)
+    };
+    assert_eq!(written_again(&pdf).unwrap(), prepared.signed_attributes());
+    for at in [0, reserved.len() / 2, hole.start - 1, hole.end, pdf.len() - 1] {
+        pdf[at] ^= 1;
+        assert_ne!(written_again(&pdf).unwrap(), prepared.signed_attributes(), "byte {at}");
+        pdf[at] ^= 1;
+    }
+    for at in [hole.start, hole.start + 1, hole.end - 2, hole.end - 1] {
+        pdf[at] ^= 1;
+        assert!(written_again(&pdf).is_err(), "byte {at} of the hole");
+        pdf[at] ^= 1;
+    }
+    for elsewhere in [hole.start..hole.end + 1, hole.start + 1..hole.end, 0..pdf.len() + 1] {
+        assert!(pades::content_digest(&pdf, elsewhere).is_err());
+    }
+    let raw = world::sign_raw(&world.leader.key, prepared.algorithm(), prepared.signed_attributes());
+    let signed = prepared.embed(&raw).unwrap();
+    assert_eq!((&signed[..hole.start], &signed[hole.end..]), (&pdf[..hole.start], &pdf[hole.end..]));
 }
 
 #[test]

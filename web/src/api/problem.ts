@@ -14,6 +14,7 @@ export const CODES = [
   'secrecy-marked', 'not-a-pdf', 'pdf-encrypted', 'pdf-unreadable', 'too-many-pages', 'too-large', 'not-typeset',
   // signing
   'pin-incorrect', 'pin-locked', 'pin-malformed', 'no-signing-key', 'token-unavailable', 'clock-went-back',
+  'signs-by-card', 'no-signing-card', 'nothing-prepared', 'signature-invalid', 'card-certificate-invalid',
   'not-properly-signed', 'no-signature-image', 'no-seal-image',
   'idempotency-key-missing', 'idempotency-key-reused', 'key-suspended', 'key-quota-reached', 'certificate-revoked',
   'level-unavailable', 'timestamp-unavailable', 'status-unavailable', 'batch-expired', 'document-settled', 'not-the-authorised-document', 'bad-list',

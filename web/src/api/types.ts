@@ -201,7 +201,8 @@ export interface Vote {
   /** Null where this person may not know it. */
   n_cast: number | null;
   prime_minister: Person;
-  mine: { eligible: boolean; ballot: MyBallot | null };
+  /** `by_card_only`: his key is on the card in his own hand; he is asked for no PIN here. */
+  mine: { eligible: boolean; by_card_only: boolean; ballot: MyBallot | null };
   outcome: Outcome | null;
   ballots: NamedBallot[] | null;
   actions: string[];
@@ -238,6 +239,8 @@ export interface Resolution {
   signed_by: Person | null;
   signed_at: string | null;
   sealed_at: string | null;
+  /** My key is on the card in my own hand; I am asked for no PIN here. */
+  by_card_only: boolean;
   actions: string[];
 }
 
