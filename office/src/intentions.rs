@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::entries::Draft;
 use crate::error::Problem;
-use crate::keys::{CertifiedKey, DocumentKey, KeysError, standing};
+use crate::keys::{CertifiedKey, DocumentKey, KeysError, ToBeSigned, standing};
 use crate::people::store::parse;
 use crate::store::{Db, StoreError, SystemAct, Tx};
 
@@ -129,7 +129,7 @@ pub async fn sign_in_turn<A, F: Future<Output = Result<Prepared, Problem>>>(
         let digest = prepared.digest();
         let intention =
             Intention::declare(tx, what.act, what.subject.clone(), what.actor, digest, what.now).await?;
-        match app.keys.sign_with(what.key, &turn, digest).await {
+        match app.keys.sign_with(what.key, &turn, ToBeSigned::from(&prepared)).await {
             Ok(raw) => return Ok(SignedIntention { prepared, raw, intention }),
             Err((err, next)) => {
                 tracing::error!(%err, key = turn.key().label(), "a token did not sign");

@@ -69,14 +69,15 @@ pub fn prepare(
     prepare_as(SignatureAlgorithm::of(signer)?, content, signer, chain, at)
 }
 
-/// Like [`prepare`], by an algorithm of the caller's choice, for instance RSASSA-PSS.
+/// Like [`prepare`], by an algorithm of the caller's choice, for instance RSASSA-PSS, over content that was hashed
+/// by [`SignatureAlgorithm::hash`].
 ///
 /// # Errors
 ///
 /// As [`prepare`]; [`Invalid::Algorithm`] also when the key cannot do `algorithm`.
 pub fn prepare_as(
     algorithm: SignatureAlgorithm,
-    content: &Digest,
+    content: impl Into<Imprint>,
     signer: &Certificate,
     chain: &[Certificate],
     at: Timestamp,
@@ -144,7 +145,8 @@ pub(crate) fn prepare_with(
 }
 
 impl Prepared {
-    /// The SHA-256 digest that the token must sign; with P-384 it signs [`Prepared::imprint`].
+    /// The SHA-256 digest of [`Prepared::signed_attributes`]: the name of what is signed, for records. Tokens sign
+    /// [`Prepared::imprint`].
     #[must_use]
     pub fn digest(&self) -> Digest {
         Digest::of(&self.signed_attributes)
@@ -154,12 +156,12 @@ impl Prepared {
     ///
     /// # Errors
     ///
-    /// [`Invalid::Library`]: try again.
+    /// As [`SignatureAlgorithm::imprint`]: with Ed25519 the token signs [`Prepared::signed_attributes`].
     pub fn imprint(&self) -> Result<Imprint, Invalid> {
-        Imprint::of(self.algorithm.hash(), &self.signed_attributes)
+        self.algorithm.imprint(&self.signed_attributes)
     }
 
-    /// The bytes under that digest: the signed attributes as a DER SET.
+    /// What the token signs: the signed attributes as a DER SET.
     #[must_use]
     pub fn signed_attributes(&self) -> &[u8] {
         &self.signed_attributes
@@ -335,6 +337,7 @@ fn judge(
         SignatureAlgorithm::EcdsaP384Sha384,
         SignatureAlgorithm::RsaPkcs1Sha256,
         SignatureAlgorithm::RsaPssSha256,
+        SignatureAlgorithm::Ed25519,
     ];
     if !expected.iter().any(|algorithm| algorithm.identifier() == parts.signature_algorithm()) {
         return Err(Invalid::NotCanonical);

@@ -37,6 +37,7 @@ use std::path::Path;
 
 use cabinet::Timestamp;
 
+use crate::algorithm::Hash;
 use crate::algorithm_policy::{Suite, Use};
 use crate::pdf::parser::Parser;
 use crate::pdf::{Document, Entry, Object, PdfFile, Ref, Source, form};
@@ -183,6 +184,16 @@ impl Survey {
     /// What the signatures cover, as far as that can be read.
     pub(crate) fn places(&self) -> Vec<Place> {
         self.0.iter().filter_map(|(_, covered)| covered.as_ref().ok()).map(Covered::place).collect()
+    }
+
+    /// The hashes by which the signatures cover, each once; time-stamps are verified elsewhere.
+    pub(crate) fn hashes(&self) -> Vec<Hash> {
+        let mut found = Vec::new();
+        for covered in self.0.iter().filter_map(|(_, covered)| covered.as_ref().ok()) {
+            let hash = covered.cms().and_then(cms::parse).and_then(|parts| parts.hash());
+            found.extend(hash.ok().filter(|hash| !found.contains(hash)));
+        }
+        found
     }
 
     /// The document time-stamps whose place is in order, the last first.

@@ -30,6 +30,23 @@ fn sign(house: &House, key: &str, pin: &str, out: &Path, paths: &[&Path]) -> any
     command.output().context("ecabinet sign")
 }
 
+/// Has the demonstration's operator sign one paper at a level.
+pub(crate) fn sign_as_operator(
+    house: &House,
+    level: &str,
+    out: &Path,
+    paper: &Path,
+) -> anyhow::Result<Output> {
+    let level = ["--level".as_ref(), level.as_ref()];
+    sign(house, "batch", &operators_pin(house)?, out, &[level.as_slice(), &[paper]].concat())
+}
+
+fn operators_pin(house: &House) -> anyhow::Result<String> {
+    let accounts = house.json("accounts.json")?;
+    let operator = accounts.as_array().context("accounts")?.iter().find(|one| one["username"] == "vanhanh");
+    Ok(operator.context("vanhanh")?["pin"].as_str().context("pin")?.to_owned())
+}
+
 fn states(output: &Output) -> Vec<String> {
     String::from_utf8_lossy(&output.stdout)
         .lines()
@@ -54,9 +71,7 @@ async fn put(user: &mut User, batch: &str, number: u32, pdf: &[u8]) -> anyhow::R
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_is_signed_one_by_one_and_goes_on_where_it_was_stopped() -> anyhow::Result<()> {
     let house = House::start()?;
-    let accounts = house.json("accounts.json")?;
-    let operator = accounts.as_array().context("accounts")?.iter().find(|one| one["username"] == "vanhanh");
-    let pin = operator.context("vanhanh")?["pin"].as_str().context("pin")?.to_owned();
+    let pin = operators_pin(&house)?;
     let folder = tempfile::tempdir()?;
     let data = tools::data()?.join("vn-pdf");
     let good = [data.join("an_le_so_432021AL.pdf"), data.join("an_le_so_552022AL.pdf")];

@@ -20,7 +20,12 @@ pub(crate) const N_ELSEWHERE: usize = 4;
 impl Stage {
     /// The prepared session, in session, with 21 members in the room and 4 elsewhere.
     pub(crate) async fn in_session() -> anyhow::Result<Self> {
-        let mut stage = Self::invited().await?;
+        Self::in_session_in(House::start()?).await
+    }
+
+    /// The same in a house of the caller's.
+    pub(crate) async fn in_session_in(house: House) -> anyhow::Result<Self> {
+        let mut stage = Self::invited_to(house).await?;
         let names = stage.house.member_names()?;
         let ids = stage.ids(&names).await?;
         let attendance =
@@ -34,7 +39,10 @@ impl Stage {
 
     /// The prepared session as `ecabinet demo` leaves it.
     pub(crate) async fn invited() -> anyhow::Result<Self> {
-        let house = House::start()?;
+        Self::invited_to(House::start()?).await
+    }
+
+    async fn invited_to(house: House) -> anyhow::Result<Self> {
         let meeting = house.meeting()?;
         let mut secretary = house.user("thuky").await?;
         let chair = house.user("thutuong").await?;

@@ -110,8 +110,8 @@ fn signatures(
     let trust = conditions.context.trust.unwrap_or(&no_anchors);
     let mut reports = Vec::new();
     for ballot in ballots {
-        let content = Digest::of(ballot.part.statement.as_bytes());
-        let found = cades::verify(&ballot.part.cms.0, &content, trust, conditions.context.at);
+        let content = ballot.part.statement.as_bytes();
+        let found = cades::verify_content(&ballot.part.cms.0, content, trust, conditions.context.at);
         let expected = opened.frozen.roll.member(ballot.statement.member).map(|member| member.certificate);
         match &found {
             Ok(verified) if expected == Some(verified.signer.fingerprint()) => {}

@@ -264,6 +264,9 @@ fn scheme(token: &TokenConfig) -> Option<Scheme> {
     match certificate.key_kind() {
         signing::KeyKind::EcP256 => Some(Scheme::EcdsaSha256),
         signing::KeyKind::EcP384 => Some(Scheme::EcdsaSha384),
+        signing::KeyKind::Rsa { .. } if token.rsa_padding == Some(RsaPadding::Pss) => {
+            Some(Scheme::RsaPssSha256)
+        }
         signing::KeyKind::Rsa { .. } => Some(Scheme::RsaPkcs1Sha256),
         signing::KeyKind::Ed25519 => Some(Scheme::Ed25519),
         signing::KeyKind::Other => None,

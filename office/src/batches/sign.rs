@@ -55,7 +55,7 @@ pub(super) async fn sign(
     let (bytes, level) = (Arc::new(bytes), batch.level);
     let signed = intentions::sign_in_turn(app, what, |key| {
         let mut request = SignRequest::new(FIELD, key.certificate().clone(), app.keys.chain().to_vec(), now);
-        request.room = levels::room(level);
+        (request.algorithm, request.room) = (Some(key.algorithm()), levels::room(level));
         let bytes = Arc::clone(&bytes);
         async move {
             tokio::task::spawn_blocking(move || prepare(&bytes, request))

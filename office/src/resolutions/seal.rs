@@ -158,6 +158,7 @@ async fn prepare(
     let (digits, date_words) = (format!("{:02}", number.number), vietnamese_date(now.in_vietnam().date()));
     let text = number.text.clone();
     let mut request = SignRequest::new(SEAL, key.certificate().clone(), app.keys.chain().to_vec(), now);
+    request.algorithm = Some(key.algorithm());
     request.location = Some(app.body.place.clone());
     request.lock = Lock::AllFields;
     request.room = levels::room(app.trust.level());

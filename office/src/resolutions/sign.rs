@@ -18,6 +18,7 @@ use crate::entries::Draft;
 use crate::error::Problem;
 use crate::idempotency::Repeatable;
 use crate::intentions::Intention;
+use crate::keys::ToBeSigned;
 use crate::live::{Change, Live};
 use crate::trust::levels;
 use crate::votes::cast;
@@ -67,7 +68,7 @@ pub(super) async fn sign(
     let intention =
         Intention::declare(tx, Act::ResolutionIntended, subject, who.id, prepared.digest(), now).await?;
     let recorded = async {
-        let raw = app.keys.sign_as(&signer, pin, prepared.digest()).await?;
+        let raw = app.keys.sign_as(&signer, pin, ToBeSigned::from(&prepared)).await?;
         let signed = levels::finish(app, prepared, raw.as_bytes(), level).await?;
         record(app, who, permit, resolution, state, &document, signed, &intention, repeatable).await
     };

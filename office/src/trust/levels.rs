@@ -71,7 +71,7 @@ pub async fn raise(app: &App, pdf: Vec<u8>, level: Level) -> Result<Vec<u8>, Pro
 
 async fn stamp_document(app: &App, pdf: Vec<u8>) -> Result<Vec<u8>, Problem> {
     let prepared = blocking(move || pades::prepare_document_timestamp(&pdf, Room::TIMESTAMPED)).await?;
-    let token = app.trust.stamp(&app.keys, Imprint::from(&prepared.digest())).await?;
+    let token = app.trust.stamp(&app.keys, prepared.imprint().clone()).await?;
     blocking(move || prepared.embed(token.to_der())).await
 }
 

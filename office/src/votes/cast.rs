@@ -21,7 +21,7 @@ use crate::entries::Draft;
 use crate::error::Problem;
 use crate::idempotency::Repeatable;
 use crate::intentions::Intention;
-use crate::keys::{KeysError, Signer};
+use crate::keys::{KeysError, Signer, ToBeSigned};
 use crate::live::{Change, Live};
 
 /// Proof that a ballot was recorded.
@@ -157,8 +157,8 @@ async fn sign(
 ) -> Result<Signed<BallotStatement>, KeysError> {
     let invalid = |err: signing::Invalid| KeysError::Invalid(err.to_string());
     let prepared =
-        cades::prepare(&Digest::of(bytes), &signer.certificate, app.keys.chain(), now).map_err(invalid)?;
-    let raw = app.keys.sign_as(signer, pin, prepared.digest()).await?;
+        cades::prepare_content(bytes, &signer.certificate, app.keys.chain(), now).map_err(invalid)?;
+    let raw = app.keys.sign_as(signer, pin, ToBeSigned::from(&prepared)).await?;
     let cms = prepared.embed(raw.as_bytes()).map_err(invalid)?;
     Signed::verify(statement, bytes, cms, &signer.certificate, now, app.keys.trust()).map_err(invalid)
 }

@@ -7,7 +7,7 @@
 mod tests;
 
 use base64ct::{Base64, Encoding as _};
-use cabinet::{Digest, Timestamp};
+use cabinet::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Purpose, Terms, TrustStore};
@@ -103,7 +103,7 @@ impl Bundle {
         let signature = file.strip_prefix(text).unwrap_or_default();
         let cms = read_pem(signature).ok_or_else(|| malformed("the signature is not one PEM block"))?;
         let trust = TrustStore::new(signers.to_vec());
-        let verified = cades::verify(&cms, &Digest::of(text.as_bytes()), &trust, now)?;
+        let verified = cades::verify_content(&cms, text.as_bytes(), &trust, now)?;
         // A certificate under a configured one is not configured itself.
         if !signers.contains(&verified.signer) {
             return Err(Invalid::WrongSigner.into());
@@ -115,7 +115,7 @@ impl Bundle {
         if bundle.issued > now { Err(BadBundle::FromTheFuture(bundle.issued)) } else { Ok(bundle) }
     }
 
-    /// The text to be signed, detached, with [`cades::prepare`].
+    /// The text to be signed, detached, with [`cades::prepare_content`].
     ///
     /// # Errors
     ///
