@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use hsm::{Need, Scheme, TokenSurvey};
 use office::clock::Clock;
-use office::keys::config::{KeysConfig, TokenConfig};
+use office::keys::config::{KeysConfig, RsaPadding, TokenConfig};
 use office::keys::inventory;
 use office::store::examine;
 use serde_json::json;
