@@ -32,6 +32,11 @@ impl Attack {
         Self { world, reserved, signed }
     }
 
+    fn request_of_the_seal(&self) -> pades::SignRequest {
+        let organisation = &self.world.organisation;
+        pades::SignRequest::new("co-quan", organisation.certificate.clone(), self.world.chain(), NOW)
+    }
+
     fn report(&self, pdf: &[u8]) -> Report {
         validate_pdf(pdf, Some(&self.world.trust()), NOW).unwrap()
     }
