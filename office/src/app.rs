@@ -12,6 +12,7 @@ use cabinet::Timestamp;
 use cabinet::rules::RuleSet;
 use policies::{Action, Forbidden, Permit, Policy, Principal};
 
+use crate::batches::Work;
 use crate::blobs::Blobs;
 use crate::clock::Clock;
 use crate::dossiers::pages::Pages;
@@ -67,6 +68,8 @@ pub struct AppParts {
     pub searching: Searching,
     /// Typesetting of our own papers.
     pub typesetter: Arc<papers::write::Typesetter>,
+    /// Where large documents lie while they are signed.
+    pub work: Work,
 }
 
 impl Deref for App {

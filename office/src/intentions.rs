@@ -82,9 +82,9 @@ impl Intention {
 
 /// What a token signed, and the intention under which it did.
 #[derive(Debug)]
-pub struct SignedIntention {
+pub struct SignedIntention<P> {
     /// What was prepared for the signer's certificate.
-    pub prepared: Prepared,
+    pub prepared: Prepared<P>,
     /// The signature.
     pub raw: RawSignature,
     /// To be ended by the act that records it.
@@ -116,11 +116,11 @@ pub struct ToDeclare<'a, A> {
 /// # Errors
 ///
 /// What `prepare` says; 409 where the key is suspended, destroyed or has reached its quota; 503 where no token signs.
-pub async fn sign_in_turn<A, F: Future<Output = Result<Prepared, Problem>>>(
+pub async fn sign_in_turn<A, P, F: Future<Output = Result<Prepared<P>, Problem>>>(
     app: &App,
     what: ToDeclare<'_, A>,
     prepare: impl Fn(CertifiedKey) -> F,
-) -> Result<SignedIntention, Problem> {
+) -> Result<SignedIntention<P>, Problem> {
     let mut last = Problem::from(KeysError::NoKey);
     for turn in what.key.in_turn() {
         let prepared = prepare(turn.key().clone()).await?;

@@ -24,7 +24,9 @@ pub use dss::{
     Dss, Vri, append_dss, append_dss_file, read_dss, read_dss_file, signature_keys, signature_keys_file,
     vri_key,
 };
-pub use fields::{Field, FieldKind, add_fields, add_fields_file, empty_signature_field};
+pub use fields::{
+    Field, FieldKind, add_fields, add_fields_file, empty_signature_field, empty_signature_field_file,
+};
 pub use new_file::NewFile;
 pub use prepare::{Prepared, prepare, prepare_file};
 pub use room::Room;

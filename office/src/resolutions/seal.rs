@@ -118,7 +118,8 @@ fn not_properly_signed(resolution: &Resolution, why: &str) -> Problem {
     unsigned()
 }
 
-fn unsigned() -> Problem {
+/// The answer for a revision that the authorised person has not signed.
+pub(crate) fn unsigned() -> Problem {
     Problem::conflict(
         "not-properly-signed",
         "this revision does not bear the authorised person's valid signature",
