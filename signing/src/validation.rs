@@ -18,6 +18,7 @@ pub(crate) mod digests;
 pub mod etsi;
 mod evidence;
 mod facts;
+mod foreign;
 mod hidden;
 mod lock;
 mod message;
@@ -29,6 +30,7 @@ mod timestamps;
 
 pub use context::{Context, Material, RevocationRule};
 pub use facts::Facts;
+pub use foreign::Foreign;
 pub use message::validate_cms;
 pub use process::{Revocation, Revoked};
 pub use report::{Change, ChangeKind, Coverage, Indication, Integrity, Report, SignatureReport};

@@ -7,6 +7,8 @@ use signing::validation::{ChangeKind, Indication, Integrity, Report, validate_pd
 
 use crate::world::{self, NOW, World};
 
+#[path = "attacks/hidden.rs"]
+mod hidden;
 #[path = "attacks/isa.rs"]
 mod isa;
 #[path = "attacks/lawful.rs"]
