@@ -78,6 +78,7 @@ acts! {
     SessionOpened = "session-opened",
     SessionRefused = "session-refused",
     TimestampsIssued = "timestamps-issued",
+    TrustListAdopted = "trust-list-adopted",
     VoteClosed = "vote-closed",
     VoteOpened = "vote-opened",
 }

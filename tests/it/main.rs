@@ -12,4 +12,5 @@ mod renewal;
 mod session;
 mod stage;
 mod trust;
+mod trust_list;
 mod validate;

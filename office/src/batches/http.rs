@@ -16,7 +16,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::{AUTHORISED_S, Batch, BatchDocument, DocumentState, Level, MAX_DOCUMENTS, received, sign, store};
+use super::{
+    AUTHORISED_S, Batch, BatchDocument, DocumentState, Level, MAX_DOCUMENTS, offer, received, sign, store,
+};
 use crate::app::{App, SignedIn};
 use crate::entries::Draft;
 use crate::error::Problem;
@@ -29,6 +31,7 @@ use crate::votes::http::Activation;
 /// The routes of this room.
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
+        .merge(offer::routes())
         .routes(routes!(authorise_batch))
         .routes(routes!(get_batch, withdraw_batch))
         .routes(routes!(sign_batch_document))
