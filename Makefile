@@ -37,9 +37,9 @@ lint: web
 test: install-test web
 	tests/scripts/test
 
-bench: install-test
+bench: install-test web
 	tests/scripts/pyhanko
-	cargo build --release --locked -p bench
+	cargo build --release --locked -p bench -p gateway --bins
 	"$(CARGO_TARGET_DIR)/release/bench" --out target/bench $(BENCH_ARGS)
 
 # Each target for FUZZ_S seconds; `make test` replays what was found before.

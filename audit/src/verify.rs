@@ -16,7 +16,7 @@ use std::fmt;
 use cabinet::Timestamp;
 use cabinet::vote::Outcome;
 use serde::{Serialize, Serializer};
-use signing::validation::{self, Context, SignatureReport, TimestampReport, etsi};
+use signing::validation::{self, Context, Foreign, SignatureReport, TimestampReport, etsi};
 use signing::{Invalid, TrustStore};
 
 /// The largest file that is verified, in bytes.
@@ -190,7 +190,10 @@ pub fn file(bytes: &[u8], conditions: &Conditions<'_>) -> Report {
             .get(..within.min(bytes.len()))
             .is_some_and(|start| start.windows(mark.len()).any(|window| window == mark))
     };
-    if has(b"%PDF-", PDF_HEADER_WITHIN) {
+    if let Some(foreign) = Foreign::of(bytes) {
+        let check = Check { name: "kind", says: sentence(foreign), verdict: Verdict::CannotTell };
+        Report::new(Vec::new(), vec![check], None)
+    } else if has(b"%PDF-", PDF_HEADER_WITHIN) {
         document::pdf(bytes, conditions)
     } else if bytes.starts_with(DER_SEQUENCE) {
         document::cms(bytes, conditions)
@@ -203,6 +206,15 @@ pub fn file(bytes: &[u8], conditions: &Conditions<'_>) -> Report {
             .to_owned();
         Report::new(Vec::new(), vec![Check { name: "kind", says, verdict: Verdict::CannotTell }], None)
     }
+}
+
+/// What a format is, as a sentence of its own.
+fn sentence(foreign: Foreign) -> String {
+    let mut says = foreign.to_string();
+    if let Some(first) = says.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    says + "."
 }
 
 /// Collects what speaks against one check, so that all of it is told, not the first only.

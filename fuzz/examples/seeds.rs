@@ -145,7 +145,7 @@ fn statuses() -> Vec<Vec<u8>> {
     for (hash, nonce, reason) in [
         (IdHash::Sha1, None, None),
         (IdHash::Sha256, Some(&nonce), Some(Reason::KeyCompromise)),
-        (IdHash::Sha256, None, Some(Reason::Hold)),
+        (IdHash::Sha256, None, Some(Reason::CertificateHold)),
     ] {
         let mut register = Register::default();
         register.issued(leaf);

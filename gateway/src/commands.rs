@@ -58,6 +58,9 @@ enum Command {
         /// Raises the rate limits, for benchmarks.
         #[arg(long)]
         bench: bool,
+        /// What keys a new installation makes for signatures.
+        #[arg(long, value_enum, default_value_t)]
+        keys: demo::SignerKeys,
     },
     /// Reads a configuration file and says what is wrong with it.
     #[command(after_help = "Example: ecabinet check-config --config /etc/ecabinet/ecabinet.toml")]
@@ -129,8 +132,8 @@ pub fn run() -> anyhow::Result<ExitCode> {
         Command::Doctor(options) => return doctor::run(&options),
         Command::Trust(command) => return trust::run(&command),
         Command::Serve { config } => serve::run(&config),
-        Command::Demo { dir, fresh, listen, bench } => {
-            demo::run(&demo::Options { dir, fresh, listen, bench })
+        Command::Demo { dir, fresh, listen, bench, keys } => {
+            demo::run(&demo::Options { dir, fresh, listen, bench, keys })
         }
         Command::CheckConfig { config } => {
             Config::read(&config)?;

@@ -11,6 +11,8 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
+use hsm::KeyKind;
+use office::keys::SIGNER_KEY;
 
 use crate::commands::{say, serve};
 use crate::config::{Config, LimitsConfig};
@@ -26,6 +28,40 @@ pub struct Options {
     pub listen: Option<SocketAddr>,
     /// Raise the rate limits.
     pub bench: bool,
+    /// The keys that sign; an installation that is there already keeps its own.
+    pub keys: SignerKeys,
+}
+
+/// What keys sign in a demonstration. Members' own keys stay elliptic: a card with RSA is rare and slow.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
+pub enum SignerKeys {
+    /// ECDSA on P-256, everybody.
+    #[default]
+    P256,
+    /// ECDSA on P-384, everybody.
+    P384,
+    /// RSA of 3072 bits with PKCS #1 v1.5 under documents, P-256 for all else.
+    Rsa3072,
+    /// The same with RSASSA-PSS.
+    RsaPss,
+}
+
+impl SignerKeys {
+    /// The kind of the keys of members and of trust services.
+    const fn of_members(self) -> KeyKind {
+        match self {
+            Self::P256 | Self::Rsa3072 | Self::RsaPss => SIGNER_KEY,
+            Self::P384 => KeyKind::EcP384,
+        }
+    }
+
+    /// The kind of the appliance's keys that sign documents.
+    const fn of_documents(self) -> KeyKind {
+        match self {
+            Self::P256 | Self::P384 => self.of_members(),
+            Self::Rsa3072 | Self::RsaPss => KeyKind::Rsa3072,
+        }
+    }
 }
 
 /// Ports when no address is given: public, card, admin, metrics, trust services.
@@ -49,7 +85,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let addresses = addresses(options.listen)?;
     serve::runtime()?.block_on(async {
         if !folder.is_provisioned() {
-            provision::provision(&folder).await?;
+            provision::provision(&folder, options.keys).await?;
         }
         folder.write_config(addresses)?;
         let mut config = Config::read(&folder.config())?;

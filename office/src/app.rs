@@ -12,6 +12,7 @@ use cabinet::Timestamp;
 use cabinet::rules::RuleSet;
 use policies::{Action, Forbidden, Permit, Policy, Principal};
 
+use crate::batches::Work;
 use crate::blobs::Blobs;
 use crate::cards::Waiting;
 use crate::clock::Clock;
@@ -70,6 +71,8 @@ pub struct AppParts {
     pub searching: Searching,
     /// Typesetting of our own papers.
     pub typesetter: Arc<papers::write::Typesetter>,
+    /// Where large documents lie while they are signed.
+    pub work: Work,
 }
 
 impl Deref for App {

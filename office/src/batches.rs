@@ -4,8 +4,11 @@
 
 pub mod http;
 mod offer;
+mod received;
 mod sign;
 pub mod store;
+
+pub use received::Work;
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,8 +21,10 @@ use cabinet::id::{BatchId, PersonId};
 pub const MAX_DOCUMENTS: usize = 1_000;
 /// How long a list stays authorised, in seconds.
 pub const AUTHORISED_S: i64 = 15 * 60;
-/// Largest document, in bytes.
-pub const MAX_DOCUMENT_BYTES: usize = 64 << 20;
+/// Largest document, in bytes (1 GiB).
+pub const MAX_DOCUMENT_BYTES: usize = signing::MAX_PDF_BYTES;
+/// Largest document that is signed in memory, in bytes; larger ones go through the work folder.
+pub const MAX_IN_MEMORY_BYTES: usize = 64 << 20;
 
 /// A list of documents and how far it has come.
 #[derive(Clone, Debug)]

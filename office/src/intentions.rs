@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::entries::Draft;
 use crate::error::Problem;
-use crate::keys::{CertifiedKey, DocumentKey, KeysError, standing};
+use crate::keys::{CertifiedKey, DocumentKey, KeysError, ToBeSigned, standing};
 use crate::people::store::parse;
 use crate::store::{Db, StoreError, SystemAct, Tx};
 
@@ -87,9 +87,9 @@ impl Intention {
 
 /// What a token signed, and the intention under which it did.
 #[derive(Debug)]
-pub struct SignedIntention {
+pub struct SignedIntention<P> {
     /// What was prepared for the signer's certificate.
-    pub prepared: Prepared,
+    pub prepared: Prepared<P>,
     /// The signature.
     pub raw: RawSignature,
     /// To be ended by the act that records it.
@@ -121,11 +121,11 @@ pub struct ToDeclare<'a, A> {
 /// # Errors
 ///
 /// What `prepare` says; 409 where the key is suspended, destroyed or has reached its quota; 503 where no token signs.
-pub async fn sign_in_turn<A, F: Future<Output = Result<Prepared, Problem>>>(
+pub async fn sign_in_turn<A, P, F: Future<Output = Result<Prepared<P>, Problem>>>(
     app: &App,
     what: ToDeclare<'_, A>,
     prepare: impl Fn(CertifiedKey) -> F,
-) -> Result<SignedIntention, Problem> {
+) -> Result<SignedIntention<P>, Problem> {
     let mut last = Problem::from(KeysError::NoKey);
     for turn in what.key.in_turn() {
         let prepared = prepare(turn.key().clone()).await?;
@@ -134,7 +134,7 @@ pub async fn sign_in_turn<A, F: Future<Output = Result<Prepared, Problem>>>(
         let digest = prepared.digest();
         let intention =
             Intention::declare(tx, what.act, what.subject.clone(), what.actor, digest, what.now).await?;
-        match app.keys.sign_with(what.key, &turn, digest).await {
+        match app.keys.sign_with(what.key, &turn, ToBeSigned::from(&prepared)).await {
             Ok(raw) => return Ok(SignedIntention { prepared, raw, intention }),
             Err((err, next)) => {
                 tracing::error!(%err, key = turn.key().label(), "a token did not sign");

@@ -22,14 +22,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cabinet::Timestamp;
 use cabinet::id::PersonId;
-use cabinet::{Digest, Timestamp};
 use hsm::{
     HealthState, KekSet, KeyKind, KeyLabel, Module, Next, PersonalTokens, Pin, Pool, RawSignature, Scheme,
     ToSign, TokenError, TokenLabel, Wraps,
 };
 use signing::trust::Unreadable;
-use signing::{Certificate, SignatureAlgorithm, TrustStore};
+use signing::{Certificate, SignatureAlgorithm, TrustStore, cades, pades};
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
@@ -229,7 +229,7 @@ impl Keys {
         if Clock.went_back(self.0.db.last_entry()) { Err(KeysError::ClockWentBack) } else { Ok(()) }
     }
 
-    /// Signs `digest` with a person's own key, unlocked by his PIN for this one act.
+    /// Signs `message` with a person's own key, unlocked by his PIN for this one act.
     ///
     /// A wrong PIN is counted and logged, and never tried again by itself. No transaction may be open here.
     ///
@@ -240,15 +240,17 @@ impl Keys {
         &self,
         signer: &Signer,
         pin: Pin,
-        digest: Digest,
+        message: ToBeSigned,
     ) -> Result<RawSignature, KeysError> {
         self.check_clock()?;
-        let scheme = scheme_of(&signer.certificate)?;
         let (personal, token, key) = (self.0.personal.clone(), signer.token.clone(), signer.key.clone());
         self.0
             .pins
             .guard(&self.0.db, signer.person, || {
-                blocking(move || Ok(personal.sign(&token, &pin, &key, ToSign::Digest(&digest), scheme)?))
+                blocking(move || {
+                    let (bytes, scheme) = (ToSign::Message(&message.bytes), message.scheme());
+                    Ok(personal.sign(&token, &pin, &key, bytes, scheme)?)
+                })
             })
             .await
     }
@@ -290,7 +292,7 @@ impl Keys {
         [Some(&self.0.organisation), self.0.batch.as_ref()].into_iter().flatten()
     }
 
-    /// Signs `digest` with a key of the appliance that signs documents, on the token whose turn it is; with the error
+    /// Signs `message` with a key of the appliance that signs documents, on the token whose turn it is; with the error
     /// comes whether the next token may be asked.
     ///
     /// # Errors
@@ -300,10 +302,10 @@ impl Keys {
         &self,
         key: &DocumentKey,
         turn: &Turn,
-        digest: Digest,
+        message: ToBeSigned,
     ) -> Result<RawSignature, (KeysError, Next)> {
         self.check_clock().map_err(|err| (err, Next::Nobody))?;
-        key.sign(turn, digest).await
+        key.sign(turn, message).await
     }
 
     /// Signs `message` with the log's Ed25519 key.
@@ -435,19 +437,46 @@ impl Keys {
     }
 }
 
-/// The token's scheme for a certificate's key.
-///
-/// # Errors
-///
-/// [`KeysError::Invalid`]: nobody here signs with such a key; certify another.
-pub fn scheme_of(certificate: &Certificate) -> Result<Scheme, KeysError> {
-    match SignatureAlgorithm::of(certificate).map_err(|err| KeysError::Invalid(err.to_string()))? {
-        SignatureAlgorithm::EcdsaP256Sha256 => Ok(Scheme::EcdsaSha256),
-        SignatureAlgorithm::EcdsaP384Sha384 => {
-            Err(KeysError::Invalid("the tokens here sign with P-256 or RSA: certify such a key".to_owned()))
-        }
-        SignatureAlgorithm::RsaPkcs1Sha256 => Ok(Scheme::RsaPkcs1Sha256),
-        SignatureAlgorithm::RsaPssSha256 => Ok(Scheme::RsaPssSha256),
+/// What a token is to sign: bytes, not their digest, for the algorithm says how they are hashed.
+#[derive(Clone, Debug)]
+pub struct ToBeSigned {
+    algorithm: SignatureAlgorithm,
+    bytes: Vec<u8>,
+}
+
+impl ToBeSigned {
+    /// Takes the bytes that a prepared signature is over, and its algorithm.
+    #[must_use]
+    pub fn new(algorithm: SignatureAlgorithm, bytes: &[u8]) -> Self {
+        Self { algorithm, bytes: bytes.to_vec() }
+    }
+
+    fn scheme(&self) -> Scheme {
+        scheme_of(self.algorithm)
+    }
+}
+
+impl<T> From<&pades::Prepared<T>> for ToBeSigned {
+    fn from(prepared: &pades::Prepared<T>) -> Self {
+        Self::new(prepared.algorithm(), prepared.signed_attributes())
+    }
+}
+
+impl From<&cades::Prepared> for ToBeSigned {
+    fn from(prepared: &cades::Prepared) -> Self {
+        Self::new(prepared.algorithm(), prepared.signed_attributes())
+    }
+}
+
+/// The token's name for an algorithm.
+#[must_use]
+pub const fn scheme_of(algorithm: SignatureAlgorithm) -> Scheme {
+    match algorithm {
+        SignatureAlgorithm::EcdsaP256Sha256 => Scheme::EcdsaSha256,
+        SignatureAlgorithm::EcdsaP384Sha384 => Scheme::EcdsaSha384,
+        SignatureAlgorithm::RsaPkcs1Sha256 => Scheme::RsaPkcs1Sha256,
+        SignatureAlgorithm::RsaPssSha256 => Scheme::RsaPssSha256,
+        SignatureAlgorithm::Ed25519 => Scheme::Ed25519,
     }
 }
 

@@ -11,6 +11,7 @@ use policies::Policy;
 use serde::Deserialize;
 
 use crate::app::{App, AppParts};
+use crate::batches::Work;
 use crate::blobs::Blobs;
 use crate::cards::Waiting;
 use crate::clock::Clock;
@@ -36,6 +37,10 @@ pub struct OfficeConfig {
     pub database: String,
     /// Folder of the sealed objects.
     pub objects: PathBuf,
+    /// Folder in which documents of more than 64 MiB lie, unsealed, while they are signed; beside the objects if left
+    /// out.
+    #[serde(default)]
+    pub work: Option<PathBuf>,
     /// Folder of the log's tiles.
     pub log: PathBuf,
     /// The log's name, as in its checkpoints: a domain and a path of yours.
@@ -113,6 +118,8 @@ pub async fn open(
     }
     let trust = TrustServices::open(trust, &keys).map_err(part("the trust services"))?;
     let blobs = Blobs::local(&config.objects).map_err(part("the object store"))?;
+    let work = config.work.clone().unwrap_or_else(|| config.objects.with_file_name("work"));
+    let work = Work::open(&work).map_err(part("the work folder"))?;
     let n_removed = blobs.remove_staged(&db).await.map_err(part("the object store"))?;
     let n_closed = intentions::close_cut_off(&db, Clock.now()).await.map_err(part("the database"))?;
     let log = Log::open(db.clone(), keys.clone(), config.log.clone(), config.log_origin.clone())
@@ -152,6 +159,7 @@ pub async fn open(
         searching,
         trust,
         typesetter: Arc::new(typesetter),
+        work,
     }))
 }
 

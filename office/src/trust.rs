@@ -8,6 +8,7 @@ mod addresses;
 pub mod config;
 pub mod levels;
 mod outside;
+pub mod pdf;
 pub(crate) mod renewal;
 pub mod services;
 mod status;

@@ -23,6 +23,8 @@ pub use words::{MAX_GLYPHS_PER_PAGE, MAX_WORDS_PER_PAGE, PageWords, Word};
 
 /// The largest file that is opened.
 pub const MAX_PDF_BYTES: usize = 64 * 1024 * 1024;
+/// The largest file that is opened to be signed and not kept: 1 GiB, as much as one process may hold.
+pub const MAX_LARGE_PDF_BYTES: usize = 1 << 30;
 /// The most pages a paper may have.
 pub const MAX_PAGES: usize = 2000;
 /// The most pixels of a page image; a page that would have more is drawn smaller.
@@ -72,7 +74,16 @@ impl Paper {
     /// [`ReadError::Unreadable`] (also when the file does not end as a PDF does), [`ReadError::TooManyPages`],
     /// [`ReadError::TooLarge`].
     pub fn open(bytes: Vec<u8>) -> Result<Self, ReadError> {
-        if bytes.len() > MAX_PDF_BYTES {
+        if bytes.len() > MAX_PDF_BYTES { Err(ReadError::TooLarge) } else { Self::open_large(bytes) }
+    }
+
+    /// Like [`Paper::open`], of at most [`MAX_LARGE_PDF_BYTES`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Paper::open`].
+    pub fn open_large(bytes: Vec<u8>) -> Result<Self, ReadError> {
+        if bytes.len() > MAX_LARGE_PDF_BYTES {
             return Err(ReadError::TooLarge);
         }
         if !contains(bytes.get(..HEADER_BYTES).unwrap_or(&bytes), b"%PDF-") {

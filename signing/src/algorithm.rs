@@ -51,22 +51,28 @@ pub enum SignatureAlgorithm {
     RsaPkcs1Sha256,
     /// RSASSA-PSS with MGF1-SHA-256 and a salt of 32 bytes.
     RsaPssSha256,
+    /// Ed25519 over the bytes themselves, beside content hashed by SHA-512; the raw signature is 64 bytes.
+    Ed25519,
 }
 
 impl SignatureAlgorithm {
-    /// The algorithm that goes with the certificate's key; PKCS#1 v1.5 for RSA, as the official verifiers expect.
+    /// The algorithm that goes with the certificate's key; PKCS#1 v1.5 for RSA, as the official verifiers expect,
+    /// unless the certificate says that the key is for PSS alone.
     ///
     /// # Errors
     ///
-    /// [`Invalid::Algorithm`]: no signature is made with such a key; use P-256, P-384 or RSA of 2048 bits and more.
+    /// [`Invalid::Algorithm`]: no signature is made with such a key; use P-256, P-384, Ed25519 or RSA of 2048 bits
+    /// and more.
     pub fn of(certificate: &Certificate) -> Result<Self, Invalid> {
         match certificate.key_kind() {
             KeyKind::EcP256 => Ok(Self::EcdsaP256Sha256),
             KeyKind::EcP384 => Ok(Self::EcdsaP384Sha384),
-            KeyKind::Rsa { modulus_bits } if modulus_bits >= MIN_MODULUS_BITS => Ok(Self::RsaPkcs1Sha256),
-            kind @ (KeyKind::Rsa { .. } | KeyKind::Ed25519 | KeyKind::Other) => {
-                Err(Invalid::Algorithm(format!("{kind:?}")))
+            KeyKind::Ed25519 => Ok(Self::Ed25519),
+            KeyKind::Rsa { modulus_bits } if modulus_bits >= MIN_MODULUS_BITS => {
+                let is_for_pss = certificate.public_key()?.id() == Id::RSA_PSS;
+                Ok(if is_for_pss { Self::RsaPssSha256 } else { Self::RsaPkcs1Sha256 })
             }
+            kind @ (KeyKind::Rsa { .. } | KeyKind::Other) => Err(Invalid::Algorithm(format!("{kind:?}"))),
         }
     }
 
@@ -76,18 +82,35 @@ impl SignatureAlgorithm {
         match self {
             Self::EcdsaP256Sha256 => matches!(kind, KeyKind::EcP256),
             Self::EcdsaP384Sha384 => matches!(kind, KeyKind::EcP384),
+            Self::Ed25519 => matches!(kind, KeyKind::Ed25519),
             Self::RsaPkcs1Sha256 | Self::RsaPssSha256 => {
                 matches!(kind, KeyKind::Rsa { modulus_bits } if modulus_bits >= MIN_MODULUS_BITS)
             }
         }
     }
 
-    /// The hash of the content and of what the token signs.
+    /// The hash of the content; but for Ed25519 also that of what the token signs.
     #[must_use]
     pub const fn hash(self) -> Hash {
         match self {
             Self::EcdsaP256Sha256 | Self::RsaPkcs1Sha256 | Self::RsaPssSha256 => Hash::Sha256,
             Self::EcdsaP384Sha384 => Hash::Sha384,
+            // RFC 8419 allows no other beside it.
+            Self::Ed25519 => Hash::Sha512,
+        }
+    }
+
+    /// The digest of `message` that a token signs by this algorithm.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid::Algorithm`]: it signs no digest (Ed25519): give the token the message; [`Invalid::Library`].
+    pub fn imprint(self, message: &[u8]) -> Result<Imprint, Invalid> {
+        match self {
+            Self::Ed25519 => Err(Invalid::Algorithm("Ed25519 over a digest".to_owned())),
+            Self::EcdsaP256Sha256 | Self::EcdsaP384Sha384 | Self::RsaPkcs1Sha256 | Self::RsaPssSha256 => {
+                Imprint::of(self.hash(), message)
+            }
         }
     }
 
@@ -96,6 +119,7 @@ impl SignatureAlgorithm {
         match self {
             Self::EcdsaP256Sha256 => tlv::write(tlv::SEQUENCE, &[&oid(ECDSA_SHA256)]),
             Self::EcdsaP384Sha384 => tlv::write(tlv::SEQUENCE, &[&oid(ECDSA_SHA384)]),
+            Self::Ed25519 => tlv::write(tlv::SEQUENCE, &[&oid(ED25519)]),
             Self::RsaPkcs1Sha256 => {
                 tlv::write(tlv::SEQUENCE, &[&oid(RSA_SHA256), &tlv::write(tlv::NULL, &[])])
             }
@@ -116,12 +140,12 @@ impl SignatureAlgorithm {
         }
     }
 
-    /// The signature as CMS carries it: ECDSA's r‖s becomes DER, RSA's octets stay.
+    /// The signature as CMS carries it: ECDSA's r‖s becomes DER, RSA's and Ed25519's octets stay.
     pub(crate) fn cms_value(self, raw: &[u8]) -> Result<Vec<u8>, Invalid> {
         let scalar_len = match self {
             Self::EcdsaP256Sha256 => P256_SCALAR_BYTES,
             Self::EcdsaP384Sha384 => P384_SCALAR_BYTES,
-            Self::RsaPkcs1Sha256 | Self::RsaPssSha256 => return Ok(raw.to_vec()),
+            Self::RsaPkcs1Sha256 | Self::RsaPssSha256 | Self::Ed25519 => return Ok(raw.to_vec()),
         };
         let (r, s) = raw.split_at_checked(scalar_len).ok_or(Invalid::SignatureWrong)?;
         if s.len() != scalar_len {

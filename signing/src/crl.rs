@@ -20,8 +20,9 @@ use cabinet::Timestamp;
 pub use prepare::{NewEntry, Prepared, prepare};
 pub(crate) use scope::{Reasons, Scope, coverage};
 
-use crate::path::algorithms::{Algorithms, SignedParts};
+use crate::path::algorithms::SignedParts;
 use crate::path::{NormalName, Rule};
+pub use crate::reason::Reason;
 use crate::{Certificate, tlv};
 
 /// Largest list that is read, in bytes.
@@ -76,55 +77,6 @@ pub enum BadCrl {
     /// The signature is not by the issuer.
     #[error("the list is not signed by that certificate: sign again, then suspect the token")]
     SignatureWrong,
-}
-
-/// Why a certificate was revoked, RFC 5280, 5.3.1.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(missing_docs, reason = "the names are those of the standard")]
-pub enum Reason {
-    Unspecified,
-    KeyCompromise,
-    CaCompromise,
-    AffiliationChanged,
-    Superseded,
-    CessationOfOperation,
-    CertificateHold,
-    RemoveFromCrl,
-    PrivilegeWithdrawn,
-    AaCompromise,
-}
-
-impl Reason {
-    pub(crate) const fn from_code(code: u8) -> Option<Self> {
-        Some(match code {
-            0 => Self::Unspecified,
-            1 => Self::KeyCompromise,
-            2 => Self::CaCompromise,
-            3 => Self::AffiliationChanged,
-            4 => Self::Superseded,
-            5 => Self::CessationOfOperation,
-            6 => Self::CertificateHold,
-            8 => Self::RemoveFromCrl,
-            9 => Self::PrivilegeWithdrawn,
-            10 => Self::AaCompromise,
-            _ => return None,
-        })
-    }
-
-    const fn code(self) -> u8 {
-        match self {
-            Self::Unspecified => 0,
-            Self::KeyCompromise => 1,
-            Self::CaCompromise => 2,
-            Self::AffiliationChanged => 3,
-            Self::Superseded => 4,
-            Self::CessationOfOperation => 5,
-            Self::CertificateHold => 6,
-            Self::RemoveFromCrl => 8,
-            Self::PrivilegeWithdrawn => 9,
-            Self::AaCompromise => 10,
-        }
-    }
 }
 
 /// What a list says about one certificate.
@@ -212,14 +164,9 @@ impl Crl {
     }
 
     /// Checks the list's signature with `signer`'s key; whether `signer` may sign it is another question.
-    pub(crate) fn verify(
-        &self,
-        signer: &Certificate,
-        allowed: Algorithms,
-        at: Timestamp,
-    ) -> Result<(), Rule> {
+    pub(crate) fn verify(&self, signer: &Certificate) -> Result<(), Rule> {
         let parts = SignedParts::parse(&self.der).ok().ok_or(Rule::Malformed("a revocation list"))?;
-        parts.verify(signer, allowed, at)
+        parts.verify(signer)
     }
 
     /// The entry for a certificate by its issuer and the content octets of its serial number.

@@ -45,6 +45,7 @@ pub mod pades;
 pub mod path;
 mod pdf;
 pub mod profile;
+mod reason;
 pub mod register;
 pub mod signed;
 #[cfg(test)]

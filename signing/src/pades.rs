@@ -24,9 +24,11 @@ pub use dss::{
     Dss, Vri, append_dss, append_dss_file, read_dss, read_dss_file, signature_keys, signature_keys_file,
     vri_key,
 };
-pub use fields::{Field, FieldKind, add_fields, add_fields_file, empty_signature_field};
+pub use fields::{
+    Field, FieldKind, add_fields, add_fields_file, empty_signature_field, empty_signature_field_file,
+};
 pub use new_file::NewFile;
-pub use prepare::{Prepared, content_digest, prepare, prepare_file};
+pub use prepare::{Prepared, content_imprint, prepare, prepare_file};
 pub use room::Room;
 pub use timestamp::{PreparedTimestamp, prepare_document_timestamp, prepare_document_timestamp_file};
 

@@ -27,7 +27,6 @@ use std::collections::BTreeSet;
 use cabinet::Timestamp;
 use const_oid::ObjectIdentifier;
 
-pub use algorithms::Algorithms;
 pub use failure::{PathFailure, Place, Rule};
 pub(crate) use name::NormalName;
 pub use revocation::{Evidence, NotCovered, RevocationStatus, Silence};
@@ -44,23 +43,15 @@ pub struct Constraints<'a> {
     pub purpose: Purpose,
     /// The initial settings about certificate policies.
     pub policies: Policies,
-    /// Algorithms besides those that are always accepted.
-    pub algorithms: Algorithms,
     /// Whether every certificate below the anchor must be shown not to be revoked, and by what.
     pub revocation: Option<&'a Evidence>,
 }
 
 impl Constraints<'_> {
-    /// Validity at `at`, any policy, today's algorithms, revocation not asked.
+    /// Validity at `at`, any policy, revocation not asked.
     #[must_use]
     pub fn at(at: Timestamp) -> Self {
-        Self {
-            at,
-            purpose: Purpose::Signing,
-            policies: Policies::default(),
-            algorithms: Algorithms::default(),
-            revocation: None,
-        }
+        Self { at, purpose: Purpose::Signing, policies: Policies::default(), revocation: None }
     }
 }
 

@@ -6,71 +6,7 @@ use cabinet::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Certificate;
-
-/// Why a certificate is revoked.
-///
-/// Source: `docs/sources.md`, entry `rfc5280` (5.3.1).
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reason {
-    /// No reason was given.
-    Unspecified,
-    /// The private key is in other hands, or may be.
-    KeyCompromise,
-    /// The authority's key is.
-    AuthorityCompromise,
-    /// The subject's name or office has changed.
-    AffiliationChanged,
-    /// Another certificate takes its place.
-    Superseded,
-    /// It is not needed any more.
-    CessationOfOperation,
-    /// Suspended: it may be released again.
-    Hold,
-    /// Taken off the list (delta lists only).
-    RemoveFromList,
-    /// The right to it was withdrawn.
-    PrivilegeWithdrawn,
-    /// The attribute authority's key is in other hands.
-    AttributeAuthorityCompromise,
-}
-
-impl Reason {
-    /// The `CRLReason` number.
-    #[must_use]
-    pub const fn code(self) -> u8 {
-        match self {
-            Self::Unspecified => 0,
-            Self::KeyCompromise => 1,
-            Self::AuthorityCompromise => 2,
-            Self::AffiliationChanged => 3,
-            Self::Superseded => 4,
-            Self::CessationOfOperation => 5,
-            Self::Hold => 6,
-            Self::RemoveFromList => 8,
-            Self::PrivilegeWithdrawn => 9,
-            Self::AttributeAuthorityCompromise => 10,
-        }
-    }
-
-    /// The reason with the `CRLReason` number `code`; there is no 7.
-    #[must_use]
-    pub const fn from_code(code: u8) -> Option<Self> {
-        match code {
-            0 => Some(Self::Unspecified),
-            1 => Some(Self::KeyCompromise),
-            2 => Some(Self::AuthorityCompromise),
-            3 => Some(Self::AffiliationChanged),
-            4 => Some(Self::Superseded),
-            5 => Some(Self::CessationOfOperation),
-            6 => Some(Self::Hold),
-            8 => Some(Self::RemoveFromList),
-            9 => Some(Self::PrivilegeWithdrawn),
-            10 => Some(Self::AttributeAuthorityCompromise),
-            _ => None,
-        }
-    }
-}
+pub use crate::reason::Reason;
 
 /// What an authority says of a certificate.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -118,7 +54,7 @@ impl Register {
         self.certificates.entry(certificate.serial()).or_insert(Status::Good);
     }
 
-    /// Revokes the certificate; [`Reason::Hold`] suspends it.
+    /// Revokes the certificate; [`Reason::CertificateHold`] suspends it.
     ///
     /// # Errors
     ///
@@ -126,7 +62,7 @@ impl Register {
     pub fn revoke(&mut self, serial: &str, at: Timestamp, reason: Reason) -> Result<(), NotRegistered> {
         let status = self.certificates.get_mut(serial).ok_or(NotRegistered::Unknown)?;
         match *status {
-            Status::Good | Status::Revoked { reason: Some(Reason::Hold), .. } => {
+            Status::Good | Status::Revoked { reason: Some(Reason::CertificateHold), .. } => {
                 *status = Status::Revoked { at, reason: Some(reason) };
                 Ok(())
             }
@@ -142,7 +78,7 @@ impl Register {
     pub fn release(&mut self, serial: &str) -> Result<(), NotRegistered> {
         let status = self.certificates.get_mut(serial).ok_or(NotRegistered::Unknown)?;
         match *status {
-            Status::Revoked { reason: Some(Reason::Hold), .. } => {
+            Status::Revoked { reason: Some(Reason::CertificateHold), .. } => {
                 *status = Status::Good;
                 Ok(())
             }
@@ -181,18 +117,18 @@ mod tests {
         let serial = certificate.serial();
         let mut register = Register::default();
         assert_eq!(register.status(&serial), Status::Unknown);
-        assert_eq!(register.revoke(&serial, NOW, Reason::Hold), Err(NotRegistered::Unknown));
+        assert_eq!(register.revoke(&serial, NOW, Reason::CertificateHold), Err(NotRegistered::Unknown));
         register.issued(&certificate);
         assert_eq!(register.release(&serial), Err(NotRegistered::NotHeld));
-        register.revoke(&serial, NOW, Reason::Hold).unwrap();
+        register.revoke(&serial, NOW, Reason::CertificateHold).unwrap();
         register.issued(&certificate);
         assert_eq!(register.revoked().count(), 1, "entering it again releases nothing");
         register.release(&serial).unwrap();
         assert_eq!(register.status(&serial), Status::Good);
-        register.revoke(&serial, NOW, Reason::Hold).unwrap();
+        register.revoke(&serial, NOW, Reason::CertificateHold).unwrap();
         register.revoke(&serial, NOW, Reason::KeyCompromise).unwrap();
         assert_eq!(register.release(&serial), Err(NotRegistered::Final));
-        assert_eq!(register.revoke(&serial, NOW, Reason::Hold), Err(NotRegistered::Final));
+        assert_eq!(register.revoke(&serial, NOW, Reason::CertificateHold), Err(NotRegistered::Final));
         let stored = serde_json::to_string(&register).unwrap();
         assert_eq!(serde_json::from_str::<Register>(&stored).unwrap(), register);
     }

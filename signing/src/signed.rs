@@ -30,12 +30,11 @@ impl<S> Signed<S> {
         at: Timestamp,
         trust: &TrustStore,
     ) -> Result<Self, Invalid> {
-        let content = Digest::of(content);
-        let verified = cades::verify(&cms, &content, trust, at)?;
+        let verified = cades::verify_content(&cms, content, trust, at)?;
         if verified.signer != *expected_signer {
             return Err(Invalid::WrongSigner);
         }
-        Ok(Self { statement, content, cms, signer: verified.signer })
+        Ok(Self { statement, content: Digest::of(content), cms, signer: verified.signer })
     }
 
     /// The statement.
@@ -44,7 +43,7 @@ impl<S> Signed<S> {
         &self.statement
     }
 
-    /// The digest of the statement's canonical bytes.
+    /// The SHA-256 digest of the statement's canonical bytes.
     #[must_use]
     pub const fn content_digest(&self) -> Digest {
         self.content

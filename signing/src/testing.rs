@@ -49,7 +49,11 @@ pub(crate) fn sign_raw(key: &PKey<Private>, algorithm: SignatureAlgorithm, messa
         Hash::Sha384 => MessageDigest::sha384(),
         Hash::Sha512 => MessageDigest::sha512(),
     };
-    let mut signer = Signer::new(hash, key).unwrap();
+    let mut signer = if algorithm == SignatureAlgorithm::Ed25519 {
+        Signer::new_without_digest(key).unwrap()
+    } else {
+        Signer::new(hash, key).unwrap()
+    };
     if algorithm == SignatureAlgorithm::RsaPssSha256 {
         signer.set_rsa_padding(Padding::PKCS1_PSS).unwrap();
         signer.set_rsa_mgf1_md(MessageDigest::sha256()).unwrap();
@@ -59,7 +63,9 @@ pub(crate) fn sign_raw(key: &PKey<Private>, algorithm: SignatureAlgorithm, messa
     let scalar_len = match algorithm {
         SignatureAlgorithm::EcdsaP256Sha256 => 32,
         SignatureAlgorithm::EcdsaP384Sha384 => 48,
-        SignatureAlgorithm::RsaPkcs1Sha256 | SignatureAlgorithm::RsaPssSha256 => return value,
+        SignatureAlgorithm::RsaPkcs1Sha256
+        | SignatureAlgorithm::RsaPssSha256
+        | SignatureAlgorithm::Ed25519 => return value,
     };
     let signature = EcdsaSig::from_der(&value).unwrap();
     let mut raw = signature.r().to_vec_padded(scalar_len).unwrap();

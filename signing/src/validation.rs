@@ -18,6 +18,8 @@ pub(crate) mod digests;
 pub mod etsi;
 mod evidence;
 mod facts;
+mod foreign;
+mod hidden;
 mod lock;
 mod message;
 mod process;
@@ -28,15 +30,18 @@ mod timestamps;
 
 pub use context::{Context, Material, RevocationRule};
 pub use facts::Facts;
+pub use foreign::Foreign;
 pub use message::validate_cms;
 pub use process::{Revocation, Revoked};
 pub use report::{Change, ChangeKind, Coverage, Indication, Integrity, Report, SignatureReport};
 pub use timestamps::{TimestampKind, TimestampReport};
 
+use std::ops::Range;
 use std::path::Path;
 
 use cabinet::Timestamp;
 
+use crate::algorithm::Hash;
 use crate::algorithm_policy::{Suite, Use};
 use crate::pdf::parser::Parser;
 use crate::pdf::{Document, Entry, Object, PdfFile, Ref, Source, form};
@@ -163,9 +168,10 @@ pub(crate) struct Survey(Vec<(Candidate, Result<Covered, Malformed>)>);
 
 impl Survey {
     /// Every object of every revision that looks like a signature, reachable or not, and every value of
-    /// a signature field that is no such object: a signature cannot hide, nor be quietly taken away.
+    /// a signature field that is no such object: a signature cannot hide, nor be quietly taken away. Nor can one be
+    /// passed by: what lies in the bytes and in no revision is found too, in one pass over the file.
     pub(crate) fn of(document: &Document<'_>) -> Result<Self, PdfError> {
-        let mut found = written(document)?;
+        let (mut found, dictionaries) = written(document)?;
         let fields = form::fields(document)?;
         for field in fields.iter().filter(|field| field.is_signature() && *field.value != Object::Null) {
             let reference = field.value.as_reference();
@@ -173,16 +179,34 @@ impl Survey {
                 found.push(Candidate { reference: None, offset: document.source().len() });
             }
         }
-        if found.len() > MAX_SIGNATURES {
+        let source = document.source();
+        let hidden = hidden::find(&source, &dictionaries)?;
+        if found.len().saturating_add(hidden.len()) > MAX_SIGNATURES {
             return Err(PdfError::at(0, "too many signatures"));
         }
-        let source = document.source();
-        Ok(Self(found.into_iter().map(|candidate| (candidate, candidate.covered(&source))).collect()))
+        let mut all: Vec<_> =
+            found.into_iter().map(|candidate| (candidate, candidate.covered(&source))).collect();
+        all.extend(
+            hidden
+                .into_iter()
+                .map(|offset| (Candidate { reference: None, offset }, Err(Malformed(hidden::WHY)))),
+        );
+        Ok(Self(all))
     }
 
     /// What the signatures cover, as far as that can be read.
     pub(crate) fn places(&self) -> Vec<Place> {
         self.0.iter().filter_map(|(_, covered)| covered.as_ref().ok()).map(Covered::place).collect()
+    }
+
+    /// The hashes by which the signatures cover, each once; time-stamps are verified elsewhere.
+    pub(crate) fn hashes(&self) -> Vec<Hash> {
+        let mut found = Vec::new();
+        for covered in self.0.iter().filter_map(|(_, covered)| covered.as_ref().ok()) {
+            let hash = covered.cms().and_then(cms::parse).and_then(|parts| parts.hash());
+            found.extend(hash.ok().filter(|hash| !found.contains(hash)));
+        }
+        found
     }
 
     /// The document time-stamps whose place is in order, the last first.
@@ -239,14 +263,14 @@ pub(crate) fn refusal_of_new(
     Ok(examined.unwrap_or_else(|Malformed(what)| Some(what.to_owned())))
 }
 
-/// The objects of all revisions that have a byte range.
-fn written(document: &Document<'_>) -> Result<Vec<Candidate>, PdfError> {
+/// The objects of all revisions that have a byte range, and where their dictionaries stand.
+fn written(document: &Document<'_>) -> Result<(Vec<Candidate>, Vec<Range<usize>>), PdfError> {
     let in_use = |entry: Entry| if let Entry::InUse { offset, .. } = entry { Some(offset) } else { None };
     let entries = document.sections().flat_map(|section| section.entries.iter());
     let mut offsets: Vec<usize> = entries.filter_map(|(_, entry)| in_use(entry)).collect();
     offsets.sort_unstable();
     offsets.dedup();
-    let mut found: Vec<Candidate> = Vec::new();
+    let (mut found, mut dictionaries) = (Vec::new(), Vec::new());
     let mut work_bytes = 0_usize;
     let limit = document.source().len().saturating_mul(2).saturating_add(MAX_OVERLAP_BYTES);
     for offset in offsets {
@@ -261,13 +285,14 @@ fn written(document: &Document<'_>) -> Result<Vec<Candidate>, PdfError> {
         let dictionary = head.object.as_dictionary();
         if dictionary.is_some_and(|dictionary| dictionary.get("ByteRange").is_some()) {
             found.push(Candidate { reference: Some(head.reference), offset });
+            dictionaries.push(offset..end);
         }
         if found.len() > MAX_SIGNATURES {
             return Err(PdfError::at(offset, "too many signatures"));
         }
     }
     document.source().check_disk()?;
-    Ok(found)
+    Ok((found, dictionaries))
 }
 
 impl Candidate {

@@ -1,6 +1,8 @@
 //! Lists of documents: `ecabinet sign` over the appliance's own socket, and what the list does not allow.
 
+use std::fmt::Write as _;
 use std::fs;
+use std::io::{BufWriter, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -30,11 +32,109 @@ fn sign(house: &House, key: &str, pin: &str, out: &Path, paths: &[&Path]) -> any
     command.output().context("ecabinet sign")
 }
 
+/// Has the demonstration's operator sign one paper at a level.
+pub(crate) fn sign_as_operator(
+    house: &House,
+    level: &str,
+    out: &Path,
+    paper: &Path,
+) -> anyhow::Result<Output> {
+    let level = ["--level".as_ref(), level.as_ref()];
+    sign(house, "batch", &operators_pin(house)?, out, &[level.as_slice(), &[paper]].concat())
+}
+
+fn operators_pin(house: &House) -> anyhow::Result<String> {
+    let accounts = house.json("accounts.json")?;
+    let operator = accounts.as_array().context("accounts")?.iter().find(|one| one["username"] == "vanhanh");
+    Ok(operator.context("vanhanh")?["pin"].as_str().context("pin")?.to_owned())
+}
+
 fn states(output: &Output) -> Vec<String> {
     String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter_map(|line| Some(serde_json::from_str::<Value>(line).ok()?["state"].as_str()?.to_owned()))
         .collect()
+}
+
+/// A paper of one page with a line of text and one image of `n_bytes`, written without holding it.
+fn large_paper(path: &Path, n_bytes: usize, keywords: &str) -> anyhow::Result<()> {
+    let text = "BT /F1 13 Tf 100 600 Td (TEST paper) Tj ET";
+    let objects = [
+        "<</Type/Catalog/Pages 2 0 R>>".to_owned(),
+        "<</Type/Pages/Count 1/Kids[3 0 R]>>".to_owned(),
+        "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>/XObject<</X 7 0 R>>>>>>".to_owned(),
+        format!("<</Length {}>>\nstream\n{text}\nendstream", text.len()),
+        "<</Type/Font/Subtype/Type1/BaseFont/Times-Roman>>".to_owned(),
+        format!("<</Classification({keywords})>>"),
+        format!("<</Type/XObject/Subtype/Image/Width 1000/Height {}/ColorSpace/DeviceGray/BitsPerComponent 8/Length {n_bytes}>>\nstream\n", n_bytes / 1000),
+    ];
+    let mut file = BufWriter::new(fs::File::create(path)?);
+    let mut at = file.write(b"%PDF-1.7\n")?;
+    let (mut table, n_objects) = (String::new(), objects.len());
+    for (number, body) in (1..).zip(&objects) {
+        writeln!(table, "{at:010} 00000 n ")?;
+        let end = if number == n_objects { "" } else { "\nendobj\n" };
+        let object = format!("{number} 0 obj\n{body}{end}");
+        file.write_all(object.as_bytes())?;
+        at += object.len();
+    }
+    let piece: Vec<u8> =
+        (0..1_000_000_u32).map(|at| at.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
+    for _ in 0..n_bytes / piece.len() {
+        file.write_all(&piece)?;
+    }
+    at += n_bytes / piece.len() * piece.len() + "\nendstream\nendobj\n".len();
+    let head = "\nendstream\nendobj\nxref\n0 8\n0000000000 65535 f \n";
+    write!(file, "{head}{table}trailer\n<</Size 8/Root 1 0 R/Info 6 0 R>>\nstartxref\n{at}\n%%EOF\n")?;
+    Ok(file.flush()?)
+}
+
+/// The most memory that a process has held, in bytes.
+fn peak_bytes(pid: u32) -> anyhow::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("VmHWM")?;
+    Ok(line.split_whitespace().next().context("kB")?.parse::<u64>()? * 1024)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_of_two_hundred_megabytes_is_signed_in_bounded_memory() -> anyhow::Result<()> {
+    const FILE_BYTES: usize = 200_000_000;
+    /// More than the appliance held before: pieces of files, whatever their size.
+    const MEMORY_BYTES: u64 = 160 << 20;
+    let mut house = House::start()?;
+    let folder = tempfile::tempdir()?;
+    let (paper, out) = (folder.path().join("large.pdf"), folder.path().join("signed"));
+    large_paper(&paper, FILE_BYTES, "none")?;
+    let before = peak_bytes(house.pid()?)?;
+    let output = sign_as_operator(&house, "LTA", &out, &paper)?;
+    assert!(output.status.success(), "{}", tools::said(&output));
+    let more = peak_bytes(house.pid()?)?.saturating_sub(before);
+    println!("the appliance held {} MiB, {} MiB more for this document", before >> 20, more >> 20);
+    assert!(more < MEMORY_BYTES, "{more} bytes more");
+    let signed = out.join("large.pdf");
+    let judged = tools::run("pdfsig", &["-nocert".as_ref(), signed.as_ref()])?;
+    assert!(tools::said(&judged).contains("Signature is Valid"), "{}", tools::said(&judged));
+    let trust = house.dir().join("trust");
+    let verify = ["verify".as_ref(), signed.as_os_str(), "--trust".as_ref(), trust.as_os_str()];
+    let verified = tools::run(house::program("ecabinet-audit")?, &verify)?;
+    assert!(verified.status.success(), "{}", tools::said(&verified));
+    let again = sign_as_operator(&house, "LTA", &out, &paper)?;
+    assert_eq!((again.status.code(), states(&again)), (Some(0), vec!["already signed".to_owned()]));
+
+    // Nothing of it stays with the appliance, and a stamp is found in a large paper too.
+    let work = house.dir().join("data/work");
+    assert_eq!(fs::read_dir(&work)?.count(), 0);
+    let secret = folder.path().join("secret.pdf");
+    large_paper(&secret, 70_000_000, "TUYET MAT")?;
+    let refused = sign_as_operator(&house, "B", &out, &secret)?;
+    let said = tools::said(&refused);
+    assert!(said.contains("secrecy-marked") && !out.join("secret.pdf").exists(), "{said}");
+    assert_eq!(fs::read_dir(&work)?.count(), 0);
+    fs::write(work.join(".cut-off.part"), "a crash")?;
+    house.stop()?;
+    house.run()?;
+    assert_eq!(fs::read_dir(&work)?.count(), 0, "what a crash left is removed at the start");
+    Ok(())
 }
 
 async fn authorise(user: &mut User, key: &str, documents: &[(&str, &[u8])]) -> anyhow::Result<tests::Answer> {
@@ -54,9 +154,7 @@ async fn put(user: &mut User, batch: &str, number: u32, pdf: &[u8]) -> anyhow::R
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_is_signed_one_by_one_and_goes_on_where_it_was_stopped() -> anyhow::Result<()> {
     let house = House::start()?;
-    let accounts = house.json("accounts.json")?;
-    let operator = accounts.as_array().context("accounts")?.iter().find(|one| one["username"] == "vanhanh");
-    let pin = operator.context("vanhanh")?["pin"].as_str().context("pin")?.to_owned();
+    let pin = operators_pin(&house)?;
     let folder = tempfile::tempdir()?;
     let data = tools::data()?.join("vn-pdf");
     let good = [data.join("an_le_so_432021AL.pdf"), data.join("an_le_so_552022AL.pdf")];

@@ -196,7 +196,7 @@ pub(crate) fn house_with(
         let card = CardInHand::make(&house, username, serial)?;
         register.issued(&card.certificate);
         if held_back.iter().any(|HeldBack(name)| name == username) {
-            register.revoke(&card.certificate.serial(), now()?.plus_seconds(-1), Reason::Hold)?;
+            register.revoke(&card.certificate.serial(), now()?.plus_seconds(-1), Reason::CertificateHold)?;
         }
         let arguments: &[&str] = if *is_only { &["--only"] } else { &[] };
         went(&card.enrol(&house, arguments)?, 0, "enrolled");

@@ -54,6 +54,46 @@ async fn a_session_is_prepared_voted_resolved_sealed_found_and_verified_by_an_ou
     Ok(())
 }
 
+/// Ballots, the Resolution's two signatures with their proofs, and a list by `ecabinet sign`, all by keys of another
+/// kind, before the same judges.
+async fn a_session_on(keys: &'static str) -> anyhow::Result<()> {
+    let mut stage = Stage::in_session_at(House::start_on(keys)?).await?;
+    let vote = stage.open_vote().await?;
+    let mut voters = stage.voters().await?;
+    for cast in try_join_all(voters.iter_mut().map(|voter| voter.cast(&vote, "agree"))).await? {
+        cast.expect(201)?;
+    }
+    stage.chair.post(&format!("/api/votes/{vote}/close"), &json!({})).await?.expect(200)?;
+    let bundle = evidence(&stage.house, &vote).await?;
+    let (code, said) = verify(&bundle, Some(&stage.house.dir().join("trust")))?;
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(openssl_accepts_every_ballot(&stage.house, &bundle)?, 25);
+    let pdf = resolve(&mut stage, &vote).await?;
+    judge_the_resolution(&stage.house, &pdf)?;
+    let paper = tools::data()?.join("vn-pdf/an_le_so_432021AL.pdf");
+    let out = stage.house.dir().join("../signed");
+    let output = crate::batch::sign_as_operator(&stage.house, "LTA", &out, &paper)?;
+    assert!(output.status.success(), "{}", tools::said(&output));
+    let (code, said) = verify(&out.join("an_le_so_432021AL.pdf"), Some(&stage.house.dir().join("trust")))?;
+    assert_eq!(code, 0, "{said}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_signed_on_p384_by_everybody() -> anyhow::Result<()> {
+    a_session_on("p384").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_sealed_by_rsa_of_3072_bits() -> anyhow::Result<()> {
+    a_session_on("rsa3072").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_sealed_by_rsa_with_pss() -> anyhow::Result<()> {
+    a_session_on("rsa-pss").await
+}
+
 /// Uploads the real PDFs as further papers of the item; gives how many.
 async fn upload_real_papers(stage: &mut Stage) -> anyhow::Result<usize> {
     let mut n: usize = 0;

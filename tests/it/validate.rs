@@ -66,6 +66,9 @@ async fn a_document_is_judged_for_whoever_brings_it_and_only_its_digest_stays() 
     assert_eq!(report["signatures"][0]["indication"], "TOTAL_FAILED", "{report}");
     let refused = validate(&mut member, b"%PDF-1.7 and nothing else", "").await?;
     assert_eq!(refused.problem(), (422, "pdf-unreadable".to_owned()));
+    let container = b"PK\x03\x04mimetypeapplication/vnd.etsi.asic-e+zip %PDF-1.7";
+    let refused = validate(&mut member, container, "application/json").await?;
+    assert_eq!(refused.problem(), (422, "format-not-judged".to_owned()));
     let large = vec![b' '; (64 << 20) + 1];
     let refused = validate(&mut member, &large, "").await?;
     assert_eq!(refused.problem(), (413, "too-large".to_owned()));

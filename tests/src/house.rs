@@ -21,6 +21,8 @@ pub struct House {
     process: Option<Child>,
     /// Variables that the program is started with.
     environment: Vec<(String, String)>,
+    /// The kind of keys that a new appliance makes.
+    keys: &'static str,
 }
 
 /// The built program of that name.
@@ -55,9 +57,22 @@ impl House {
     ///
     /// As [`House::start`].
     pub fn start_with(environment: &[(&str, &str)]) -> anyhow::Result<Self> {
+        Self::open(environment, "p256")
+    }
+
+    /// As [`House::start`], with keys of another kind: what `ecabinet demo --keys` takes.
+    ///
+    /// # Errors
+    ///
+    /// As [`House::start`].
+    pub fn start_on(keys: &'static str) -> anyhow::Result<Self> {
+        Self::open(&[], keys)
+    }
+
+    fn open(environment: &[(&str, &str)], keys: &'static str) -> anyhow::Result<Self> {
         let environment =
             environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let mut house = Self { folder: tempfile::tempdir()?, process: None, environment };
+        let mut house = Self { folder: tempfile::tempdir()?, process: None, environment, keys };
         house.run()?;
         Ok(house)
     }
@@ -83,7 +98,7 @@ impl House {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log())?;
         let mut command = Command::new(program("ecabinet")?);
         command
-            .args(["demo", "--listen", "127.0.0.1:0", "--dir"])
+            .args(["demo", "--listen", "127.0.0.1:0", "--keys", self.keys, "--dir"])
             .arg(self.dir())
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())

@@ -110,8 +110,8 @@ fn signatures(
     let trust = conditions.context.trust.unwrap_or(&no_anchors);
     let mut reports = Vec::new();
     for ballot in ballots {
-        let content = Digest::of(ballot.part.statement.as_bytes());
-        let found = cades::verify(&ballot.part.cms.0, &content, trust, conditions.context.at);
+        let content = ballot.part.statement.as_bytes();
+        let found = cades::verify_content(&ballot.part.cms.0, content, trust, conditions.context.at);
         let on_roll = opened.frozen.roll.member(ballot.statement.member);
         match &found {
             Ok(verified) if on_roll.is_some_and(|member| member.may_sign(verified.signer.fingerprint())) => {}

@@ -352,6 +352,20 @@ fn a_bundle_made_before_its_last_entry_is_refused() {
 }
 
 #[test]
+fn a_format_that_is_not_judged_is_named() {
+    for (bytes, named) in [
+        (b"PK\x03\x04mimetypeapplication/vnd.etsi.asic-e+zip %PDF-1.7".as_slice(), "ASiC container"),
+        (b"PK\x03\x04word/document.xml", "ZIP file"),
+        (b"<a><Signature xmlns='http://www.w3.org/2000/09/xmldsig#'/></a>", "signed XML document"),
+    ] {
+        let report = verify(bytes);
+        let says = &report.check("kind").unwrap().says;
+        assert!(says.contains(named) && says.contains("not a format that is judged here"), "{says}");
+        assert_eq!(report.verdict, Verdict::CannotTell);
+    }
+}
+
+#[test]
 fn a_file_of_another_kind_cannot_be_told() {
     for bytes in [b"".as_slice(), b"{}", b"\xff\xfe", &canonical::to_bytes(&[1, 2, 3])] {
         assert_eq!(verify(bytes).verdict, Verdict::CannotTell);

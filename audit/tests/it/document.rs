@@ -9,7 +9,7 @@ use signing::authority::{Authority, Profile, Subject, Validity};
 use signing::pades::{self, Room};
 use signing::timestamp::{Accuracy, Answer, Policy, Request, Settings, respond, verify_response};
 use signing::trust::{Anchor, Bundle, Purpose};
-use signing::{Hash, Imprint, cades};
+use signing::{Hash, cades};
 
 use crate::resolution::{authorised, draft};
 use crate::world::{Holder, NOW, PKI, certify, sign_raw};
@@ -27,7 +27,7 @@ fn clock() -> (Holder<PKey<Private>>, Authority) {
 
 fn stamped(pdf: &[u8], clock: &Holder<PKey<Private>>, at: Timestamp) -> Vec<u8> {
     let prepared = pades::prepare_document_timestamp(pdf, Room::TIMESTAMPED).unwrap();
-    let imprint = Imprint::parse(Hash::Sha256, prepared.digest().as_bytes()).unwrap();
+    let imprint = prepared.imprint().clone();
     let request = Request::new(imprint, [7; 16]);
     let policy = Policy::parse("1.3.6.1.4.1.99999.1").unwrap();
     let accuracy = Accuracy::from_micros(500_000);

@@ -146,7 +146,7 @@ pub(crate) fn lists() -> Vec<Vec<u8>> {
     let empty = prepared(&world.sub, 2, &[]);
     let mut register = Register::default();
     register.issued(&world.signer);
-    register.revoke(&world.signer.serial(), NOW.plus_seconds(-60), Reason::Hold).unwrap();
+    register.revoke(&world.signer.serial(), NOW.plus_seconds(-60), Reason::CertificateHold).unwrap();
     let held = authority(&[&world.sub, &world.root]).crl_of(&register, NOW.plus_seconds(-30)).unwrap();
     vec![
         of_sub.clone(),

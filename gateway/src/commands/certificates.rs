@@ -7,13 +7,13 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use audit::Act;
 use cabinet::Digest;
-use hsm::{Scheme, ToSign};
+use hsm::ToSign;
 use office::keys::config::TokenConfig;
-use office::keys::offline;
+use office::keys::{offline, scheme_of};
 use serde_json::json;
 use signing::authority::{Profile, Subject};
 use signing::profile::{self, Finding, Severity};
-use signing::{Certificate, SignatureAlgorithm, csr};
+use signing::{Certificate, csr};
 
 use super::offline::{Stopped, replace, write_new};
 use super::say;
@@ -76,12 +76,7 @@ pub(super) fn csr(options: &CsrOptions) -> anyhow::Result<()> {
     let pool = stopped.pool(token)?;
     let spki = pool.public_key(&token.key)?;
     let prepared = csr::prepare(spki.as_bytes(), &subject)?;
-    let scheme = match prepared.algorithm() {
-        SignatureAlgorithm::EcdsaP256Sha256 => Scheme::EcdsaSha256,
-        SignatureAlgorithm::EcdsaP384Sha384 => Scheme::EcdsaSha384,
-        SignatureAlgorithm::RsaPkcs1Sha256 => Scheme::RsaPkcs1Sha256,
-        SignatureAlgorithm::RsaPssSha256 => Scheme::RsaPssSha256,
-    };
+    let scheme = scheme_of(prepared.algorithm());
     let digest = Digest::of(prepared.to_sign());
     // The entry first: the key signs nothing that the log does not tell of.
     let body = [

@@ -6,12 +6,16 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::http::{Method, Request, StatusCode, header};
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, Limited};
+use futures_util::stream;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, Limited, StreamBody};
+use hyper::body::{Frame, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use office::batches::MAX_DOCUMENT_BYTES;
 use serde_json::{Value, json};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::fs::File;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufWriter};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -20,8 +24,14 @@ use crate::session::{COOKIE, FIRST_STEP_COOKIE};
 
 /// How long one answer may take.
 const DEADLINE: Duration = Duration::from_secs(120);
-/// Largest answer: a document and what a signature adds, in bytes.
-const MAX_ANSWER_BYTES: usize = MAX_DOCUMENT_BYTES + (16 << 20);
+/// Largest answer that is no document, in bytes.
+const MAX_ANSWER_BYTES: usize = 16 << 20;
+/// Largest signed document: the document and what a signature adds, in bytes.
+const MAX_SIGNED_BYTES: usize = MAX_DOCUMENT_BYTES + (16 << 20);
+/// How much of a document is sent at a time, in bytes.
+const PIECE_BYTES: usize = 256 << 10;
+/// A request's body: a text, or a document that is read while it is sent.
+type Sent = UnsyncBoxBody<Bytes, std::io::Error>;
 
 /// An answer.
 #[derive(Debug)]
@@ -47,7 +57,7 @@ impl Answer {
 /// A connection and its session.
 #[derive(Debug)]
 pub(super) struct Connection {
-    sender: SendRequest<Full<Bytes>>,
+    sender: SendRequest<Sent>,
     host: String,
     /// Name and value of the newest cookie.
     cookie: Option<String>,
@@ -80,9 +90,29 @@ impl Connection {
         self.json(Method::POST, "/api/batches", request).await
     }
 
-    pub(super) async fn sign(&mut self, batch: &str, number: u32, pdf: Vec<u8>) -> anyhow::Result<Answer> {
+    /// Sends the document `pdf`, and writes the signed one to `signed`. Neither is ever whole in memory.
+    pub(super) async fn sign(
+        &mut self,
+        batch: &str,
+        number: u32,
+        pdf: &Path,
+        signed: &Path,
+    ) -> anyhow::Result<Answer> {
         let path = format!("/api/batches/{batch}/documents/{number}");
-        self.send(Method::PUT, &path, "application/pdf", pdf.into()).await
+        let file = File::open(pdf).await.with_context(|| format!("{} cannot be read", pdf.display()))?;
+        let pieces = stream::unfold(file, |mut file| async {
+            let mut piece = vec![0; PIECE_BYTES];
+            match file.read(&mut piece).await {
+                Ok(0) => None,
+                Ok(n) => {
+                    piece.truncate(n);
+                    Some((Ok(Frame::data(Bytes::from(piece))), file))
+                }
+                Err(err) => Some((Err(err), file)),
+            }
+        });
+        let body = StreamBody::new(pieces).boxed_unsync();
+        self.send(Method::PUT, &path, "application/pdf", body, Some(signed)).await
     }
 
     /// Takes the rest of the list back; if that fails it expires by itself.
@@ -97,10 +127,19 @@ impl Connection {
 
     pub(super) async fn json(&mut self, method: Method, path: &str, body: &Value) -> anyhow::Result<Answer> {
         let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(body)? };
-        self.send(method, path, "application/json", body.into()).await
+        let body = Full::new(Bytes::from(body)).map_err(|never| match never {}).boxed_unsync();
+        self.send(method, path, "application/json", body, None).await
     }
 
-    async fn send(&mut self, method: Method, path: &str, kind: &str, body: Bytes) -> anyhow::Result<Answer> {
+    /// What a successful answer holds goes to `place`, if there is one.
+    async fn send(
+        &mut self,
+        method: Method,
+        path: &str,
+        kind: &str,
+        body: Sent,
+        place: Option<&Path>,
+    ) -> anyhow::Result<Answer> {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -111,13 +150,16 @@ impl Connection {
         if let Some(cookie) = &self.cookie {
             request = request.header(header::COOKIE, cookie);
         }
-        let request = request.body(Full::new(body))?;
+        let request = request.body(body)?;
         let asked = async {
             self.sender.ready().await?;
             let answer = self.sender.send_request(request).await?;
             let (head, body) = answer.into_parts();
-            let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
-            let body = body.map_err(|err| anyhow::anyhow!("the answer broke off: {err}"))?.to_bytes();
+            let body = match place.filter(|_| head.status.is_success()) {
+                Some(place) => write(body, place).await.map(|()| Bytes::new()),
+                None => Limited::new(body, MAX_ANSWER_BYTES).collect().await.map(|body| body.to_bytes()),
+            };
+            let body = body.map_err(|err| anyhow::anyhow!("the answer broke off: {err}"))?;
             anyhow::Ok((head, body))
         };
         let (head, body) =
@@ -133,6 +175,18 @@ impl Connection {
         }
         Ok(Answer { status: head.status, body })
     }
+}
+
+/// Writes an answer to a file.
+async fn write(body: Incoming, place: &Path) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let mut body = Limited::new(body, MAX_SIGNED_BYTES);
+    let mut file = BufWriter::with_capacity(PIECE_BYTES, File::create(place).await?);
+    while let Some(frame) = body.frame().await {
+        if let Ok(piece) = frame?.into_data() {
+            file.write_all(&piece).await?;
+        }
+    }
+    Ok(file.flush().await?)
 }
 
 /// What a successful answer holds; the problem as a sentence otherwise.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use hsm::{Need, Scheme, TokenSurvey};
 use office::clock::Clock;
-use office::keys::config::{KeysConfig, TokenConfig};
+use office::keys::config::{KeysConfig, RsaPadding, TokenConfig};
 use office::keys::{anchors, inventory};
 use office::store::examine;
 use serde_json::json;
@@ -268,6 +268,9 @@ fn scheme(token: &TokenConfig) -> Option<Scheme> {
     match certificate.key_kind() {
         signing::KeyKind::EcP256 => Some(Scheme::EcdsaSha256),
         signing::KeyKind::EcP384 => Some(Scheme::EcdsaSha384),
+        signing::KeyKind::Rsa { .. } if token.rsa_padding == Some(RsaPadding::Pss) => {
+            Some(Scheme::RsaPssSha256)
+        }
         signing::KeyKind::Rsa { .. } => Some(Scheme::RsaPkcs1Sha256),
         signing::KeyKind::Ed25519 => Some(Scheme::Ed25519),
         signing::KeyKind::Other => None,

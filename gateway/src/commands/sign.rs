@@ -138,7 +138,7 @@ async fn sign_all(
     for (document, number) in documents.iter().zip(1..) {
         let started = Instant::now();
         // Not raced against the interrupt: what is being signed is finished and kept.
-        let answer = connection.sign(&batch, number, document.bytes()?).await;
+        let answer = connection.sign(&batch, number, &document.path, &document.unfinished()).await;
         match settle(document, answer) {
             Ok(()) => {
                 n_signed = n_signed.saturating_add(1);
@@ -169,11 +169,14 @@ async fn sign_all(
 
 /// Keeps the signed document, whole or not at all.
 fn settle(document: &Document, answer: anyhow::Result<Answer>) -> anyhow::Result<()> {
-    let answer = answer?;
-    if !answer.status.is_success() {
-        bail!("{}", answer.problem());
+    let kept = answer.and_then(|answer| {
+        if answer.status.is_success() { document.keep() } else { bail!("{}", answer.problem()) }
+    });
+    if kept.is_err() {
+        // Perhaps there is none; what is left of one is worth nothing.
+        drop(std::fs::remove_file(document.unfinished()));
     }
-    document.keep(&answer.body)
+    kept
 }
 
 fn report(

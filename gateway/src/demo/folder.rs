@@ -15,6 +15,8 @@ use super::accounts::Account;
 const MARKER: &str = ".ecabinet-demo";
 /// Written last: what is set up is whole.
 const PROVISIONED: &str = ".provisioned";
+/// Says that keys under documents pad by PSS.
+const PSS: &str = "data/.pss";
 /// Where Debian puts the SoftHSM2 library.
 const SOFTHSM: [&str; 2] =
     ["/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so"];
@@ -112,6 +114,11 @@ impl Folder {
 
     pub(super) fn mark_provisioned(&self) -> anyhow::Result<()> {
         Ok(fs::write(self.path(PROVISIONED), "")?)
+    }
+
+    /// Lets the keys that sign documents pad by PSS, now and after each start.
+    pub(super) fn choose_pss(&self) -> anyhow::Result<()> {
+        Ok(fs::write(self.path(PSS), "")?)
     }
 
     /// The SoftHSM2 library of this machine.
@@ -255,6 +262,14 @@ impl Folder {
                 table.insert("certificate".to_owned(), path(certificate));
             }
             toml::Value::Table(table)
+        };
+        let is_pss = self.path(PSS).exists();
+        let token = |name: &str, key: &str, certificate: Option<&str>| {
+            let mut token = token(name, key, certificate);
+            if let (true, "organisation" | "batch", Some(table)) = (is_pss, name, token.as_table_mut()) {
+                table.insert("rsa_padding".to_owned(), "pss".into());
+            }
+            token
         };
         let module = Self::module()?.display().to_string();
         put(config, "keys", "module", module.into());

@@ -5,9 +5,9 @@ use std::fs;
 
 use anyhow::Context as _;
 use cabinet::{Id, Timestamp};
-use hsm::{KeyLabel, Module, PersonalConfig, Pin, PoolConfig, TokenLabel};
+use hsm::{KeyKind, KeyLabel, Module, PersonalConfig, Pin, PoolConfig, TokenLabel};
 use office::clock::Clock;
-use office::keys::{LOG_KEY, SIGNER_KEY};
+use office::keys::LOG_KEY;
 use office::people::store::{self, NewPerson};
 use signing::Certificate;
 use signing::authority::{Authority, Profile, Services, Subject, Validity};
@@ -15,6 +15,7 @@ use signing::register::Register;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use super::SignerKeys;
 use super::accounts::{ASSISTED, Account, Figure, figures};
 use super::folder::{AUTHORITIES, Folder, PKI_HOST};
 use crate::config::Config;
@@ -35,10 +36,10 @@ struct Made {
 }
 
 /// Makes everything, and marks it as whole at the end.
-pub(super) async fn provision(folder: &Folder) -> anyhow::Result<()> {
+pub(super) async fn provision(folder: &Folder, keys: SignerKeys) -> anyhow::Result<()> {
     let (made, hashes) = {
         let folder = folder.clone();
-        tokio::task::spawn_blocking(move || make(&folder)).await.context("provisioning")??
+        tokio::task::spawn_blocking(move || make(&folder, keys)).await.context("provisioning")??
     };
     folder.write_config([([127, 0, 0, 1], 0).into(); 5])?;
     let config = Config::read(&folder.config())?;
@@ -49,7 +50,7 @@ pub(super) async fn provision(folder: &Folder) -> anyhow::Result<()> {
 
 type Hashes = BTreeMap<String, Zeroizing<String>>;
 
-fn make(folder: &Folder) -> anyhow::Result<(Vec<Made>, Hashes)> {
+fn make(folder: &Folder, keys: SignerKeys) -> anyhow::Result<(Vec<Made>, Hashes)> {
     let now = Clock.now();
     let module = Module::load(&Folder::module()?)?;
     let [root_name, signing_name] = AUTHORITIES;
@@ -63,13 +64,13 @@ fn make(folder: &Folder) -> anyhow::Result<(Vec<Made>, Hashes)> {
     fs::write(folder.path("data/chain.pem"), sub.certificate().to_pem())?;
     fs::write(folder.path("rules.json"), RULES)?;
     make_tls(folder, now)?;
-    for certificate in make_appliance_tokens(folder, &module, &sub, now)? {
+    for certificate in make_appliance_tokens(folder, &module, &sub, keys, now)? {
         by_sub.issued(&certificate);
     }
     let made = figures()
         .into_iter()
         .zip(100..)
-        .map(|(figure, serial)| make_person(folder, &module, &sub, figure, serial, now))
+        .map(|(figure, serial)| make_person(folder, &module, &sub, figure, (serial, keys.of_members()), now))
         .collect::<anyhow::Result<Vec<_>>>()?;
     for made in &made {
         by_sub.issued(&made.certificate);
@@ -127,8 +128,12 @@ fn make_appliance_tokens(
     folder: &Folder,
     module: &Module,
     sub: &Authority,
+    keys: SignerKeys,
     now: Timestamp,
 ) -> anyhow::Result<Vec<Certificate>> {
+    if keys == SignerKeys::RsaPss {
+        folder.choose_pss()?;
+    }
     let validity = Validity::days(now.plus_seconds(-60), VALID_DAYS);
     let mut issued = Vec::new();
     for (token, key, profile) in [
@@ -150,7 +155,11 @@ fn make_appliance_tokens(
             pool.generate_aes256(&key)?;
             continue;
         };
-        let kind = if profile == Profile::Log { LOG_KEY } else { SIGNER_KEY };
+        let kind = match profile {
+            Profile::Log => LOG_KEY,
+            Profile::Organisation => keys.of_documents(),
+            Profile::Person | Profile::TimeStamping | Profile::OcspResponder => keys.of_members(),
+        };
         let public = pool.generate_key_pair(&key, kind)?;
         let certificate =
             sub.issue_signer(public.as_bytes(), &Subject::named(name), serial, validity, profile)?;
@@ -174,14 +183,14 @@ fn make_person(
     module: &Module,
     sub: &Authority,
     figure: Figure,
-    serial: u64,
+    (serial, kind): (u64, KeyKind),
     now: Timestamp,
 ) -> anyhow::Result<Made> {
     let label: TokenLabel = figure.username.parse()?;
     let pin = draw_pin(8)?;
     module.provision(&label, &Pin::parse(&draw_pin(12)?)?, &Pin::parse(&pin)?)?;
     let personal = module.personal(PersonalConfig { n_workers: 1, ..PersonalConfig::default() })?;
-    let public = personal.generate_key_pair(&label, &Pin::parse(&pin)?, &KEY.parse()?, SIGNER_KEY)?;
+    let public = personal.generate_key_pair(&label, &Pin::parse(&pin)?, &KEY.parse()?, kind)?;
     let validity = Validity::days(now.plus_seconds(-60), VALID_DAYS);
     let subject = Subject::named(&format!("{} (THỬ NGHIỆM)", figure.name));
     let certificate = sub.issue_signer(public.as_bytes(), &subject, serial, validity, Profile::Person)?;

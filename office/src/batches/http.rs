@@ -2,9 +2,8 @@
 
 use audit::Act;
 use audit::acts::BatchAuthorised;
-use axum::body::{Body, Bytes};
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::body::Body;
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use cabinet::id::BatchId;
@@ -16,11 +15,9 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
 use super::{
-    AUTHORISED_S, Batch, BatchDocument, DocumentState, Level, MAX_DOCUMENT_BYTES, MAX_DOCUMENTS, offer, sign,
-    store,
+    AUTHORISED_S, Batch, BatchDocument, DocumentState, Level, MAX_DOCUMENTS, offer, received, sign, store,
 };
 use crate::app::{App, SignedIn};
 use crate::entries::Draft;
@@ -33,14 +30,11 @@ use crate::votes::http::Activation;
 
 /// The routes of this room.
 pub fn routes() -> OpenApiRouter<App> {
-    let documents = OpenApiRouter::new()
-        .routes(routes!(sign_batch_document))
-        .layer(DefaultBodyLimit::max(MAX_DOCUMENT_BYTES));
     OpenApiRouter::new()
         .merge(offer::routes())
         .routes(routes!(authorise_batch))
         .routes(routes!(get_batch, withdraw_batch))
-        .merge(documents)
+        .routes(routes!(sign_batch_document))
 }
 
 /// A list of documents as it was reviewed, and what unlocks the signing of exactly these.
@@ -158,7 +152,7 @@ async fn withdraw_batch(
     Ok(Json(view(&own(&app, &who, id).await?)))
 }
 
-/// Signs one document of the list: the body is the document, the answer is the signed document.
+/// Signs one document of the list: the body is the document, of 1 GiB at most, the answer is the signed document.
 #[utoipa::path(put, path = "/api/batches/{batch}/documents/{number}", operation_id = "signBatchDocument",
     tag = "batches", params(("batch" = Uuid, Path), ("number" = u32, Path, minimum = 1)),
     request_body(content_type = "application/pdf", content = Vec<u8>),
@@ -168,7 +162,7 @@ async fn sign_batch_document(
     State(app): State<App>,
     who: SignedIn,
     Path((id, number)): Path<(BatchId, u32)>,
-    body: Result<Bytes, BytesRejection>,
+    body: Body,
 ) -> Result<Response, Problem> {
     let batch = own(&app, &who, id).await?;
     let permit = app.permit(&who, SignBatch, &resource(&app, &batch.key)?).await?;
@@ -189,14 +183,12 @@ async fn sign_batch_document(
             "the authorisation of this list has expired: authorise what is left as a new list",
         ));
     }
-    let body = body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "the file is over the limit of 64 MiB")
-        }
-        _ => Problem::malformed(rejection.body_text()),
-    })?;
-    let pdf = sign::sign(&app, &who, &permit, &batch, document, Zeroizing::new(body.into())).await?;
-    Ok(([(header::CONTENT_TYPE, "application/pdf")], Body::from(pdf)).into_response())
+    let (received, digest) = received::receive(&app.work, body).await?;
+    let asked = sign::Asked { who: &who, permit: &permit, batch: &batch, document };
+    let (len, pdf) = sign::sign(&app, &asked, received, digest).await?;
+    let head =
+        [(header::CONTENT_TYPE, "application/pdf".to_owned()), (header::CONTENT_LENGTH, len.to_string())];
+    Ok((head, pdf).into_response())
 }
 
 /// The key as a resource; a label that no key of ours bears is not found.

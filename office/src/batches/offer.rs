@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Level, MAX_DOCUMENT_BYTES, MAX_DOCUMENTS};
+use super::{Level, MAX_DOCUMENTS, MAX_IN_MEMORY_BYTES};
 use crate::app::{App, SignedIn};
 use crate::error::Problem;
 use crate::json::Json;
@@ -27,7 +27,7 @@ struct SigningOffer {
     levels: Vec<&'static str>,
     /// The most documents of one list.
     n_documents_max: usize,
-    /// The largest document, in bytes.
+    /// The largest document for a list on a screen, in bytes.
     n_bytes_max: usize,
 }
 
@@ -61,6 +61,7 @@ async fn get_signing_offer(State(app): State<App>, who: SignedIn) -> Json<Signin
         keys: keys.collect(),
         levels: Level::ALL.iter().filter(|level| is_reached(level)).map(|level| level.name()).collect(),
         n_documents_max: MAX_DOCUMENTS,
-        n_bytes_max: MAX_DOCUMENT_BYTES,
+        // A browser hashes a document whole; `ecabinet sign` takes larger ones.
+        n_bytes_max: MAX_IN_MEMORY_BYTES,
     })
 }

@@ -211,5 +211,6 @@ const fn name_of(algorithm: SignatureAlgorithm) -> &'static str {
         SignatureAlgorithm::EcdsaP384Sha384 => "ecdsa-p384-sha384",
         SignatureAlgorithm::RsaPkcs1Sha256 => "rsa-pkcs1-sha256",
         SignatureAlgorithm::RsaPssSha256 => "rsa-pss-sha256",
+        SignatureAlgorithm::Ed25519 => "ed25519",
     }
 }

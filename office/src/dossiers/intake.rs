@@ -1,5 +1,7 @@
 //! Taking a paper in: read in the parser process, refused if it bears a secrecy stamp, sealed, then recorded.
 
+use std::path::Path;
+
 use audit::Act;
 use axum::http::StatusCode;
 use cabinet::id::{AgendaItemId, MeetingId, ResolutionId};
@@ -71,7 +73,23 @@ pub async fn take_in(
 ///
 /// 422 with the reason, 413; 503 if no parser process can be started.
 pub async fn inspect(app: &App, bytes: &[u8]) -> Result<Inspected, Problem> {
-    let inspected = match app.parser.inspect(bytes).await {
+    if bytes.len() > papers::read::MAX_PDF_BYTES {
+        return Err(refusal(Refused::TooLarge));
+    }
+    judge(app.parser.inspect(bytes).await)
+}
+
+/// Like [`inspect`], of a file of up to 1 GiB that is to be signed and not kept.
+///
+/// # Errors
+///
+/// As [`inspect`].
+pub async fn inspect_file(app: &App, paper: &Path) -> Result<Inspected, Problem> {
+    judge(app.parser.inspect_file(paper).await)
+}
+
+fn judge(inspected: Result<Inspected, ParserError>) -> Result<Inspected, Problem> {
+    let inspected = match inspected {
         Ok(inspected) => inspected,
         Err(ParserError::Refused(refused)) => return Err(refusal(refused)),
         Err(ParserError::GaveUp) => return Err(refusal(Refused::Unreadable)),

@@ -102,12 +102,27 @@ pub struct TokenConfig {
     /// PEM file of the key's certificate; the encryption key has none.
     #[serde(default)]
     pub certificate: Option<PathBuf>,
+    /// How an RSA key pads; without it, as its certificate says or else by PKCS #1 v1.5.
+    #[serde(default)]
+    pub rsa_padding: Option<RsaPadding>,
     /// How many signatures on documents the key may make in its life; without it, as many as are asked for.
     #[serde(default)]
     pub quota: Option<u32>,
     /// Size and patience of the threads that use the token.
     #[serde(default)]
     pub threads: Threads,
+}
+
+/// How an RSA key pads what it signs.
+///
+/// Source: `docs/sources.md`, entries `tt15-2025` (PSS) and `vgca-practice` (PKCS #1 v1.5).
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum RsaPadding {
+    /// RSASSA-PKCS1-v1_5.
+    Pkcs1,
+    /// RSASSA-PSS.
+    Pss,
 }
 
 /// Size and patience of the threads that use a token. What is left out stays as it is by default.
@@ -188,6 +203,10 @@ impl KeysConfig {
                 && !self.modules.contains_key(name)
             {
                 return Err(format!("keys.{part}.module names `{name}`: put it into keys.modules"));
+            }
+            let signs_documents = part.starts_with("organisation") || part == "batch";
+            if token.rsa_padding.is_some() && !signs_documents {
+                return Err(format!("keys.{part}.rsa_padding: only keys that sign documents have a choice"));
             }
             let earlier = tokens.get(..index).unwrap_or_default();
             if let Some((other, _)) = earlier.iter().find(|(_, other)| other.key == token.key) {

@@ -3,18 +3,19 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use cabinet::Digest;
 use hsm::{KeyLabel, Next, Pool, RawSignature, SignerSet, ToSign, TokenError};
 use policies::resource::KeyPurpose;
-use signing::Certificate;
+use signing::{Certificate, SignatureAlgorithm};
 
-use super::{KeysError, blocking, scheme_of};
+use super::config::{RsaPadding, TokenConfig};
+use super::{KeysError, ToBeSigned, blocking};
 
 /// A key of the appliance, with its certificate and its token. Clones share its standing.
 #[derive(Clone, Debug)]
 pub struct CertifiedKey {
     label: KeyLabel,
     certificate: Certificate,
+    algorithm: SignatureAlgorithm,
     pool: Pool,
     quota: Option<u32>,
     /// Suspended or destroyed: it signs nothing more.
@@ -22,8 +23,20 @@ pub struct CertifiedKey {
 }
 
 impl CertifiedKey {
-    pub(super) fn new(label: KeyLabel, certificate: Certificate, pool: Pool, quota: Option<u32>) -> Self {
-        Self { label, certificate, pool, quota, is_withdrawn: Arc::default() }
+    pub(super) fn new(token: &TokenConfig, certificate: Certificate, pool: Pool) -> Result<Self, KeysError> {
+        let invalid = |why: String| KeysError::Invalid(format!("the key {}: {why}", token.key));
+        let algorithm = match token.rsa_padding {
+            None => SignatureAlgorithm::of(&certificate).map_err(|err| invalid(err.to_string()))?,
+            Some(RsaPadding::Pkcs1) => SignatureAlgorithm::RsaPkcs1Sha256,
+            Some(RsaPadding::Pss) => SignatureAlgorithm::RsaPssSha256,
+        };
+        if !algorithm.fits(certificate.key_kind()) {
+            return Err(invalid(
+                "rsa_padding is for RSA keys of 2048 bits and more: leave it out".to_owned(),
+            ));
+        }
+        let (label, quota) = (token.key.clone(), token.quota);
+        Ok(Self { label, certificate, algorithm, pool, quota, is_withdrawn: Arc::default() })
     }
 
     /// Its label.
@@ -42,6 +55,12 @@ impl CertifiedKey {
         &self.certificate
     }
 
+    /// The algorithm that it signs documents by.
+    #[must_use]
+    pub const fn algorithm(&self) -> SignatureAlgorithm {
+        self.algorithm
+    }
+
     /// How many documents it may sign in its life.
     #[must_use]
     pub const fn quota(&self) -> Option<u32> {
@@ -57,18 +76,17 @@ impl CertifiedKey {
         self.is_withdrawn.store(is_withdrawn, Ordering::Release);
     }
 
-    /// Signs a digest by the algorithm of the certificate's key.
+    /// Signs a message.
     ///
     /// # Errors
     ///
     /// * [`KeysError::Token`]; [`KeysError::Suspended`] while the key is suspended or once it is destroyed.
-    pub async fn sign(&self, digest: Digest) -> Result<RawSignature, KeysError> {
+    pub async fn sign(&self, message: ToBeSigned) -> Result<RawSignature, KeysError> {
         if self.is_withdrawn.load(Ordering::Acquire) {
             return Err(KeysError::Suspended);
         }
-        let scheme = scheme_of(&self.certificate)?;
         let (pool, label) = (self.pool.clone(), self.label.clone());
-        blocking(move || Ok(pool.sign(&label, ToSign::Digest(&digest), scheme)?)).await
+        blocking(move || Ok(pool.sign(&label, ToSign::Message(&message.bytes), message.scheme())?)).await
     }
 }
 
@@ -135,8 +153,12 @@ impl DocumentKey {
     /// # Errors
     ///
     /// As [`CertifiedKey::sign`].
-    pub(super) async fn sign(&self, turn: &Turn, digest: Digest) -> Result<RawSignature, (KeysError, Next)> {
-        let result = match turn.key.sign(digest).await {
+    pub(super) async fn sign(
+        &self,
+        turn: &Turn,
+        message: ToBeSigned,
+    ) -> Result<RawSignature, (KeysError, Next)> {
+        let result = match turn.key.sign(message).await {
             Ok(raw) => Ok(raw),
             Err(KeysError::Token(err)) => Err(err),
             Err(other) => return Err((other, Next::Nobody)),

@@ -106,7 +106,7 @@ fn organisation(config: &KeysConfig) -> Result<DocumentKey, KeysError> {
         let pool = start(config, token)?;
         let certificate = certificate_of(token)?;
         checks.push(check_belongs(token, &certificate, &pool));
-        keys.push((name, CertifiedKey::new(token.key.clone(), certificate, pool, token.quota)));
+        keys.push((name, CertifiedKey::new(token, certificate, pool)?));
     }
     at_least_one(checks.into_iter())?;
     document_key(keys, KeyPurpose::Organisation)
@@ -136,7 +136,7 @@ fn certified_key(config: &KeysConfig, token: &TokenConfig) -> Result<CertifiedKe
     let pool = open(config, token)?;
     let certificate = certificate_of(token)?;
     check_belongs(token, &certificate, &pool)?;
-    Ok(CertifiedKey::new(token.key.clone(), certificate, pool, token.quota))
+    CertifiedKey::new(token, certificate, pool)
 }
 
 fn document_key(keys: Vec<(String, CertifiedKey)>, purpose: KeyPurpose) -> Result<DocumentKey, KeysError> {
@@ -145,7 +145,7 @@ fn document_key(keys: Vec<(String, CertifiedKey)>, purpose: KeyPurpose) -> Resul
             name: name.clone(),
             pool: key.pool().clone(),
             key: key.label_on_token().clone(),
-            scheme: scheme_of(key.certificate())?,
+            scheme: scheme_of(key.algorithm()),
         })
     });
     let set = SignerSet::new(members.collect::<Result<_, KeysError>>()?)?;

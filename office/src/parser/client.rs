@@ -1,11 +1,12 @@
 //! The outside of the parser process: starts it, asks it, replaces it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::fs::File;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -29,6 +30,25 @@ pub enum ParserError {
 
 /// A paper that the process does not keep.
 struct NotKept;
+
+/// How much of a file is read at a time, in bytes.
+const PIECE_BYTES: usize = 256 << 10;
+
+/// What follows a question.
+enum Sent<'a> {
+    Bytes(&'a [u8]),
+    /// A file of so many bytes.
+    File(File, u64),
+}
+
+impl Sent<'_> {
+    fn len(&self) -> std::io::Result<u64> {
+        match self {
+            Self::Bytes(bytes) => u64::try_from(bytes.len()).map_err(std::io::Error::other),
+            Self::File(_, len) => Ok(*len),
+        }
+    }
+}
 
 /// The parser process. One question at a time; clones share it.
 #[derive(Clone, Debug)]
@@ -61,6 +81,21 @@ impl Parser {
     ///
     /// * [`ParserError`].
     pub async fn inspect(&self, paper: &[u8]) -> Result<Inspected, ParserError> {
+        self.take_apart(Sent::Bytes(paper)).await
+    }
+
+    /// Like [`Parser::inspect`], of a file. The process holds it while it reads, this one does not.
+    ///
+    /// # Errors
+    ///
+    /// * [`ParserError`].
+    pub async fn inspect_file(&self, paper: &Path) -> Result<Inspected, ParserError> {
+        let file = File::open(paper).await?;
+        let len = file.metadata().await?.len();
+        self.take_apart(Sent::File(file, len)).await
+    }
+
+    async fn take_apart(&self, paper: Sent<'_>) -> Result<Inspected, ParserError> {
         match self.ask(&Question::Inspect, paper).await? {
             (Answer::Inspected(inspected), _) => Ok(*inspected),
             (Answer::Refused(refused), _) => Err(ParserError::Refused(refused)),
@@ -84,7 +119,7 @@ impl Parser {
             return Ok(image);
         }
         let bytes = paper().await?;
-        match self.ask(&Question::Keep { name: name.to_owned() }, bytes.as_ref()).await? {
+        match self.ask(&Question::Keep { name: name.to_owned() }, Sent::Bytes(bytes.as_ref())).await? {
             (Answer::Kept, _) => {}
             (Answer::Refused(refused), _) => return Err(ParserError::Refused(refused).into()),
             _ => return Err(ParserError::GaveUp.into()),
@@ -98,7 +133,7 @@ impl Parser {
         page: usize,
         width_px: u16,
     ) -> Result<Result<Vec<u8>, NotKept>, ParserError> {
-        match self.ask(&Question::Draw { name: name.to_owned(), page, width_px }, &[]).await? {
+        match self.ask(&Question::Draw { name: name.to_owned(), page, width_px }, Sent::Bytes(&[])).await? {
             (Answer::Drawn, image) => Ok(Ok(image)),
             (Answer::NotKept, _) => Ok(Err(NotKept)),
             (Answer::Refused(refused), _) => Err(ParserError::Refused(refused)),
@@ -106,15 +141,15 @@ impl Parser {
         }
     }
 
-    async fn ask(&self, question: &Question, body: &[u8]) -> Result<(Answer, Vec<u8>), ParserError> {
-        let frame = wire::encode(question, body)?;
+    async fn ask(&self, question: &Question, body: Sent<'_>) -> Result<(Answer, Vec<u8>), ParserError> {
+        let head = wire::encode(question, body.len()?)?;
         let mut slot = self.0.process.lock().await;
         // Taken out while asked: if this request is dropped half-way, the process goes with it.
         let mut process = match slot.take() {
             Some(process) => process,
             None => self.start()?,
         };
-        match timeout(Duration::from_secs(DEADLINE_S), process.exchange(&frame)).await {
+        match timeout(Duration::from_secs(DEADLINE_S), process.exchange(&head, body)).await {
             Ok(Ok(answer)) => {
                 *slot = Some(process);
                 Ok(answer)
@@ -146,8 +181,17 @@ impl Parser {
 }
 
 impl Process {
-    async fn exchange(&mut self, frame: &[u8]) -> std::io::Result<(Answer, Vec<u8>)> {
-        self.stdin.write_all(frame).await?;
+    async fn exchange(&mut self, head: &[u8], body: Sent<'_>) -> std::io::Result<(Answer, Vec<u8>)> {
+        self.stdin.write_all(head).await?;
+        match body {
+            Sent::Bytes(bytes) => self.stdin.write_all(bytes).await?,
+            Sent::File(file, len) => {
+                let mut source = BufReader::with_capacity(PIECE_BYTES, file.take(len));
+                if tokio::io::copy_buf(&mut source, &mut self.stdin).await? != len {
+                    return Err(std::io::ErrorKind::UnexpectedEof.into());
+                }
+            }
+        }
         self.stdin.flush().await?;
         let mut prefix = [0; 16];
         self.stdout.read_exact(&mut prefix).await?;

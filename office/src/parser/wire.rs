@@ -6,8 +6,8 @@ use papers::marking::Found;
 use papers::read::{PageWords, ReadError};
 use serde::{Deserialize, Serialize};
 
-/// The largest body either side takes, in bytes.
-const MAX_FRAME_BYTES: usize = 96 << 20;
+/// The largest head or body either side takes, in bytes: a paper to be signed, and some room.
+const MAX_FRAME_BYTES: usize = papers::read::MAX_LARGE_PDF_BYTES + (1 << 20);
 
 /// A question.
 #[derive(Debug, Deserialize, Serialize)]
@@ -68,15 +68,13 @@ impl From<ReadError> for Refused {
     }
 }
 
-/// Encodes a frame.
-pub(super) fn encode<T: Serialize>(head: &T, body: &[u8]) -> io::Result<Vec<u8>> {
+/// The beginning of a frame, which a body of so many bytes follows.
+pub(super) fn encode<T: Serialize>(head: &T, body_len: u64) -> io::Result<Vec<u8>> {
     let head = serde_json::to_vec(head)?;
-    let mut frame = Vec::with_capacity(head.len().saturating_add(body.len()).saturating_add(16));
-    for len in [head.len(), body.len()] {
-        frame.extend(u64::try_from(len).map_err(io::Error::other)?.to_be_bytes());
-    }
+    let mut frame = Vec::with_capacity(head.len().saturating_add(16));
+    frame.extend(u64::try_from(head.len()).map_err(io::Error::other)?.to_be_bytes());
+    frame.extend(body_len.to_be_bytes());
     frame.extend(head);
-    frame.extend_from_slice(body);
     Ok(frame)
 }
 
@@ -109,6 +107,7 @@ pub(super) fn read<T: for<'de> Deserialize<'de>>(source: &mut impl Read) -> io::
 
 /// Writes a frame.
 pub(super) fn write<T: Serialize>(sink: &mut impl Write, head: &T, body: &[u8]) -> io::Result<()> {
-    sink.write_all(&encode(head, body)?)?;
+    sink.write_all(&encode(head, u64::try_from(body.len()).map_err(io::Error::other)?)?)?;
+    sink.write_all(body)?;
     sink.flush()
 }

@@ -53,7 +53,7 @@ fn answer(question: Question, body: Vec<u8>, kept: &mut VecDeque<(String, Paper)
 }
 
 fn inspect(body: Vec<u8>) -> Result<Answer, ReadError> {
-    let paper = Paper::open(body)?;
+    let paper = Paper::open_large(body)?;
     let pages = (0..paper.n_pages()).map(|n| paper.page_words(n)).collect::<Result<Vec<_>, _>>()?;
     let marking = marking::find(&pages, paper.metadata());
     Ok(Answer::Inspected(Box::new(Inspected { pages, marking })))

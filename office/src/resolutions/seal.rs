@@ -113,7 +113,8 @@ fn not_properly_signed(resolution: &Resolution, why: &str) -> Problem {
     unsigned()
 }
 
-fn unsigned() -> Problem {
+/// The answer for a revision that the authorised person has not signed.
+pub(crate) fn unsigned() -> Problem {
     Problem::conflict(
         "not-properly-signed",
         "this revision does not bear the authorised person's valid signature",
@@ -153,6 +154,7 @@ async fn prepare(
     let (digits, date_words) = (format!("{:02}", number.number), vietnamese_date(now.in_vietnam().date()));
     let text = number.text.clone();
     let mut request = SignRequest::new(SEAL, key.certificate().clone(), app.keys.chain().to_vec(), now);
+    request.algorithm = Some(key.algorithm());
     request.location = Some(app.body.place.clone());
     request.lock = Lock::AllFields;
     request.room = levels::room(app.trust.level());

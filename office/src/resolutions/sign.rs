@@ -20,7 +20,7 @@ use crate::entries::Draft;
 use crate::error::Problem;
 use crate::idempotency::Repeatable;
 use crate::intentions::Intention;
-use crate::keys::standing;
+use crate::keys::{ToBeSigned, standing};
 use crate::live::{Change, Live};
 use crate::trust::levels;
 use crate::votes::cast;
@@ -66,7 +66,7 @@ pub(super) async fn sign(
 ) -> Result<(), Problem> {
     let signer = cast::signer(app, who)?;
     let begun = begin(app, who, permit, resolution, shown, KeyPlace::Token(&signer)).await?;
-    match app.keys.sign_as(&signer, pin, begun.prepared.digest()).await {
+    match app.keys.sign_as(&signer, pin, ToBeSigned::from(&begun.prepared)).await {
         Ok(raw) => finish(app, who, permit, &begun, raw.as_bytes(), repeatable).await,
         Err(err) => {
             begun.intention.came_to_nothing(&app.db, app.now()).await;

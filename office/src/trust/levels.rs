@@ -3,10 +3,11 @@
 //! Source: `docs/sources.md`, entry `en319142`.
 
 use cabinet::Timestamp;
-use signing::pades::{self, Dss, PadesError, Prepared, Room};
-use signing::validation::{Context, Indication, Material, Report, RevocationRule, validate_in};
+use signing::pades::{Dss, PadesError, Prepared, Room};
+use signing::validation::{Context, Indication, Material, Report, RevocationRule};
 use signing::{Certificate, Hash, Imprint, cades};
 
+use super::pdf::Pdf;
 use super::{TrustError, TrustServices};
 use crate::app::App;
 use crate::batches::Level;
@@ -28,10 +29,15 @@ pub const fn room(level: Level) -> Room {
 ///
 /// 503 where a time-stamp or a certificate's status cannot be had, 409 where a certificate was revoked; nothing is
 /// issued then.
-pub async fn finish(app: &App, prepared: Prepared, raw: &[u8], level: Level) -> Result<Vec<u8>, Problem> {
+pub async fn finish<P: Pdf>(
+    app: &App,
+    prepared: Prepared<P>,
+    raw: &[u8],
+    level: Level,
+) -> Result<P, Problem> {
     let raw = raw.to_vec();
     if level == Level::B {
-        return blocking(move || prepared.embed(&raw)).await;
+        return blocking(move || P::embed(prepared, &raw)).await;
     }
     let (prepared, cms) = blocking(move || {
         let cms = prepared.cms(&raw)?;
@@ -42,7 +48,7 @@ pub async fn finish(app: &App, prepared: Prepared, raw: &[u8], level: Level) -> 
     let imprint = Imprint::of(Hash::Sha256, value).map_err(|err| Problem::internal(&err))?;
     let token = app.trust.stamp(&app.keys, imprint).await?;
     let cms = cades::add_timestamp(&cms, &token).map_err(|err| Problem::internal(&err))?;
-    let pdf = blocking(move || prepared.embed_cms(&cms)).await?;
+    let pdf = blocking(move || P::embed_cms(prepared, &cms)).await?;
     raise(app, pdf, level).await
 }
 
@@ -51,7 +57,7 @@ pub async fn finish(app: &App, prepared: Prepared, raw: &[u8], level: Level) -> 
 /// # Errors
 ///
 /// As [`finish`].
-pub async fn raise(app: &App, pdf: Vec<u8>, level: Level) -> Result<Vec<u8>, Problem> {
+pub async fn raise<P: Pdf>(app: &App, pdf: P, level: Level) -> Result<P, Problem> {
     let pdf = match level {
         Level::B | Level::T => pdf,
         Level::Lt => app.trust.with_evidence(&app.keys, pdf, app.now()).await?,
@@ -69,18 +75,18 @@ pub async fn raise(app: &App, pdf: Vec<u8>, level: Level) -> Result<Vec<u8>, Pro
     .map_err(|err| Problem::internal(&err))?
 }
 
-async fn stamp_document(app: &App, pdf: Vec<u8>) -> Result<Vec<u8>, Problem> {
-    let prepared = blocking(move || pades::prepare_document_timestamp(&pdf, Room::TIMESTAMPED)).await?;
-    let token = app.trust.stamp(&app.keys, Imprint::from(&prepared.digest())).await?;
-    blocking(move || prepared.embed(token.to_der())).await
+async fn stamp_document<P: Pdf>(app: &App, pdf: P) -> Result<P, Problem> {
+    let prepared = blocking(move || pdf.prepare_timestamp(Room::TIMESTAMPED)).await?;
+    let token = app.trust.stamp(&app.keys, prepared.imprint().clone()).await?;
+    blocking(move || P::embed_timestamp(prepared, token.to_der())).await
 }
 
 impl TrustServices {
     /// The document with all certificates of its signers and time-stamps, and the evidence that none was revoked.
-    async fn with_evidence(&self, keys: &Keys, pdf: Vec<u8>, now: Timestamp) -> Result<Vec<u8>, Problem> {
+    async fn with_evidence<P: Pdf>(&self, keys: &Keys, pdf: P, now: Timestamp) -> Result<P, Problem> {
         let owned = keys.clone();
         let (pdf, signers) = tokio::task::spawn_blocking(move || {
-            let report = validate_in(&pdf, &Context::at(Some(owned.trust()), now));
+            let report = pdf.validate(&Context::at(Some(owned.trust()), now));
             report.map(|report| (pdf, signers(&report)))
         })
         .await
@@ -92,7 +98,7 @@ impl TrustServices {
                 keys.trust().path(&signer, keys.chain(), now).map_err(|err| Problem::internal(&err))?;
             add(&mut dss, self.evidence(&path, now).await?);
         }
-        blocking(move || pades::append_dss(&pdf, &dss)).await
+        blocking(move || pdf.with_dss(&dss)).await
     }
 }
 
@@ -128,13 +134,13 @@ fn add(dss: &mut Dss, found: Material) {
 }
 
 /// Our own work is judged as strangers will judge it.
-fn reaches(keys: &Keys, pdf: &[u8], at: Timestamp, level: Level) -> Result<(), Problem> {
+fn reaches<P: Pdf>(keys: &Keys, pdf: &P, at: Timestamp, level: Level) -> Result<(), Problem> {
     let revocation = match level {
         Level::B | Level::T => RevocationRule::WhereKnown,
         Level::Lt | Level::Lta => RevocationRule::Required,
     };
     let context = Context { revocation, ..Context::at(Some(keys.trust()), at) };
-    let report = validate_in(pdf, &context).map_err(|err| Problem::internal(&err))?;
+    let report = pdf.validate(&context).map_err(|err| Problem::internal(&err))?;
     let wanted: &[&str] = match level {
         Level::B => &["B-B", "B-T", "B-LT", "B-LTA"],
         Level::T => &["B-T", "B-LT", "B-LTA"],

@@ -28,7 +28,7 @@ use uuid::Uuid;
 use super::{TrustConfig, TrustServices};
 use crate::app::App;
 use crate::entries::Draft;
-use crate::keys::{CertifiedKey, Keys};
+use crate::keys::{CertifiedKey, Keys, ToBeSigned};
 use crate::store::SystemAct;
 
 /// How long an answer about a certificate holds, in seconds.
@@ -144,7 +144,10 @@ async fn issue(
         tracing::error!(%err, "a time-stamp could not be signed");
         Rejection::new(Failure::SystemFailure, "the authority failed; ask another one, or later")
     };
-    let raw = key.sign(Digest::of(prepared.to_sign())).await.map_err(|err| failed(&err))?;
+    let raw = key
+        .sign(ToBeSigned::new(prepared.algorithm(), prepared.to_sign()))
+        .await
+        .map_err(|err| failed(&err))?;
     let der = prepared.embed(raw.as_bytes()).map_err(|err| failed(&err))?;
     let mut journal = app.trust.0.own.journal.lock().unwrap_or_else(PoisonError::into_inner);
     journal.push((serial.simple().to_string(), Digest::of(&der)));
@@ -206,7 +209,10 @@ async fn judge(app: &App, request: &[u8]) -> Result<Vec<u8>, ErrorStatus> {
         Reply::Ready(der) => return Ok(der),
         Reply::ToSign(prepared) => prepared,
     };
-    let raw = responder.sign(prepared.digest()).await.map_err(|err| failed(&err))?;
+    let raw = responder
+        .sign(ToBeSigned::new(prepared.algorithm(), prepared.to_sign()))
+        .await
+        .map_err(|err| failed(&err))?;
     prepared.embed(raw.as_bytes()).map_err(|err| failed(&err))
 }
 

@@ -12,6 +12,7 @@ use signing::{Certificate, TrustStore, path};
 use super::addresses::Addresses;
 use super::outside::Question;
 use super::{TrustError, TrustServices};
+use crate::clock::Clock;
 
 /// Most answers and lists that are kept.
 const MAX_KEPT: usize = 4_096;
@@ -158,6 +159,8 @@ impl TrustServices {
                 kept
             }
         };
+        // An authority may write its list as it is asked, after `now`.
+        let now = now.max(Clock.now());
         let (der, certificate, issuer) = (kept.der.clone(), certificate.clone(), issuer.clone());
         // A long list takes a moment.
         tokio::task::spawn_blocking(move || judge(&der, &certificate, &issuer, now))

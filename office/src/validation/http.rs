@@ -15,7 +15,7 @@ use cabinet::{Digest, Timestamp};
 use policies::action::ValidateDocument;
 use serde::Serialize;
 use signing::PdfError;
-use signing::validation::{Context, Report, etsi, text, validate_in};
+use signing::validation::{Context, Foreign, Report, etsi, text, validate_in};
 use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -76,6 +76,9 @@ async fn validate_document(
         }
         _ => Problem::malformed(rejection.body_text()),
     })?;
+    if let Some(foreign) = Foreign::of(&pdf) {
+        return Err(Problem::unusable("format-not-judged", foreign.to_string()));
+    }
     let (now, digest) = (app.now(), Digest::of(&pdf));
     let (report, xml) = judged(&app, pdf, now).await?;
     let tx = app.begin(&permit).await?;

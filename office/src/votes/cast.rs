@@ -22,7 +22,7 @@ use crate::entries::Draft;
 use crate::error::Problem;
 use crate::idempotency::Repeatable;
 use crate::intentions::Intention;
-use crate::keys::{KeysError, Signer, standing};
+use crate::keys::{KeysError, Signer, ToBeSigned, standing};
 use crate::live::{Change, Live};
 
 /// Proof that a ballot was recorded.
@@ -153,7 +153,7 @@ pub async fn begin(
     app.keys.check_clock()?;
     let bytes = statement.encode();
     let digest = Digest::of(&bytes);
-    let prepared = cades::prepare(&digest, &certificate, app.keys.chain(), now)
+    let prepared = cades::prepare_content(&bytes, &certificate, app.keys.chain(), now)
         .map_err(|err| KeysError::Invalid(err.to_string()))?;
     let mut tx = app.begin(permit).await?;
     if let Some(card) = key.card() {
@@ -181,7 +181,7 @@ pub async fn cast(
     let signer = signer(app, who)?;
     let begun = begin(app, who, permit, on_roll, statement, KeyPlace::Token(&signer)).await?;
     // No transaction is open here: the token takes milliseconds, or hangs.
-    match app.keys.sign_as(&signer, pin, begun.prepared.digest()).await {
+    match app.keys.sign_as(&signer, pin, ToBeSigned::from(&begun.prepared)).await {
         Ok(raw) => finish(app, who, permit, &begun, raw.as_bytes(), repeatable).await,
         Err(err) => {
             begun.intention.came_to_nothing(&app.db, app.now()).await;

@@ -77,7 +77,7 @@ fn the_list_holds_what_the_register_holds_and_openssl_reads_it() {
     };
     let certificates = [issue(1), issue(0xff00_0000_0000_0001), issue(3)];
     register.revoke(&certificates[0].serial(), NOW, Reason::KeyCompromise).unwrap();
-    register.revoke(&certificates[1].serial(), NOW, Reason::Hold).unwrap();
+    register.revoke(&certificates[1].serial(), NOW, Reason::CertificateHold).unwrap();
     let list = X509Crl::from_der(&sub.crl_of(&register, NOW).unwrap()).unwrap();
     assert!(list.verify(&sub.certificate().public_key().unwrap()).unwrap());
     assert!(!list.verify(&root.certificate().public_key().unwrap()).unwrap());

@@ -10,7 +10,6 @@ use der::Encode as _;
 use super::{BadCrl, Crl, MAX_ENTRIES, Reason};
 use crate::algorithm::oid;
 use crate::cades::encode_time;
-use crate::path::algorithms::Algorithms;
 use crate::path::facts::Facts;
 use crate::{Certificate, SignatureAlgorithm, tlv};
 
@@ -115,7 +114,7 @@ impl Prepared {
         let bits = tlv::write(tlv::BIT_STRING, &[&[0], &value]);
         let der = tlv::write(tlv::SEQUENCE, &[&self.to_be_signed, &self.algorithm.identifier(), &bits]);
         let list = Crl::from_der(&der)?;
-        let verified = list.verify(&self.issuer, Algorithms::default(), list.this_update());
+        let verified = list.verify(&self.issuer);
         verified.ok().ok_or(BadCrl::SignatureWrong)?;
         Ok(list)
     }

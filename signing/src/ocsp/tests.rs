@@ -111,9 +111,9 @@ fn every_status_comes_back_by_both_hashes_and_both_responders() {
         );
         assert_eq!(response_of(basic), response);
     }
-    world.register.revoke(&serial, NOW, Reason::Hold).unwrap();
+    world.register.revoke(&serial, NOW, Reason::CertificateHold).unwrap();
     let held = world.verify(&world.answer(&world.ask(None))).unwrap();
-    assert_eq!(held.status, Status::Revoked { at: NOW, reason: Some(Reason::Hold) });
+    assert_eq!(held.status, Status::Revoked { at: NOW, reason: Some(Reason::CertificateHold) });
     world.register = Register::default();
     assert_eq!(world.verify(&world.answer(&world.ask(None))).unwrap().status, Status::Unknown);
 }

@@ -55,8 +55,22 @@ impl Field {
 ///
 /// [`PadesError::Pdf`].
 pub fn empty_signature_field(pdf: &[u8]) -> Result<Option<String>, PadesError> {
-    let document = Document::open(pdf)?;
-    let fields = form::fields(&document)?;
+    first_empty(&Document::open(pdf)?)
+}
+
+/// Like [`empty_signature_field`], of a file. Blocks on the disk.
+///
+/// # Errors
+///
+/// [`PadesError::Pdf`].
+pub fn empty_signature_field_file(pdf: &Path) -> Result<Option<String>, PadesError> {
+    let file = PdfFile::open(pdf)?;
+    first_empty(&Document::open(file.source())?)
+}
+
+fn first_empty(document: &Document<'_>) -> Result<Option<String>, PadesError> {
+    let fields = form::fields(document)?;
+    document.source().check_disk()?;
     Ok(fields
         .into_iter()
         .find(|field| field.is_signature() && *field.value == Object::Null)

@@ -9,12 +9,11 @@ use super::appearance::line;
 use super::fields::FONT;
 use super::reserve::{Plan, Reserved, WIDE};
 use super::{DocMdp, Fill, Lock, NewFile, PadesError, Rect, SignRequest};
-use crate::algorithm::Hash;
 use crate::cades::{self, ClaimedTime};
 use crate::pdf::form::{self, Field};
 use crate::pdf::update::Update;
 use crate::pdf::{Dictionary, Document, Object, PdfError, PdfFile, Ref};
-use crate::{Certificate, Invalid, SignatureAlgorithm, cms};
+use crate::{Certificate, Hash, Imprint, Invalid, SignatureAlgorithm, cms};
 
 /// Size of the built-in font if the field does not say, in points.
 const DEFAULT_FONT_POINTS: i64 = 13;
@@ -57,13 +56,23 @@ pub fn prepare_file(
 }
 
 impl<T> Prepared<T> {
-    /// The SHA-256 digest that the token must sign: that of the CMS signed attributes.
+    /// The SHA-256 digest of the CMS signed attributes: the name of what is signed, for records. Tokens sign
+    /// [`Prepared::imprint`].
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.signature.digest()
     }
 
-    /// The bytes under that digest.
+    /// The digest that the token must sign, by the algorithm's own hash.
+    ///
+    /// # Errors
+    ///
+    /// [`PadesError::Signature`]: with Ed25519 the token signs no digest but [`Prepared::signed_attributes`].
+    pub fn imprint(&self) -> Result<Imprint, PadesError> {
+        Ok(self.signature.imprint()?)
+    }
+
+    /// What the token signs: the CMS signed attributes as a DER SET.
     #[must_use]
     pub fn signed_attributes(&self) -> &[u8] {
         self.signature.signed_attributes()
@@ -86,11 +95,11 @@ impl<T> Prepared<T> {
 
     /// Checks a CMS that did not come from [`Prepared::cms`] unchanged.
     fn check(&self, cms: &[u8]) -> Result<(), PadesError> {
-        let content = self.reserved.content;
-        let checked = cms::parse(cms)?.check(&|hash| match hash {
-            Hash::Sha256 => Ok(content.as_bytes().to_vec()),
-            Hash::Sha384 | Hash::Sha512 => Err(Invalid::ContentDiffers),
-        })?;
+        let content = &self.reserved.content;
+        let covered = |hash| {
+            if hash == content.hash() { Ok(content.digest().to_vec()) } else { Err(Invalid::ContentDiffers) }
+        };
+        let checked = cms::parse(cms)?.check(&covered)?;
         if checked.signer == self.signer { Ok(()) } else { Err(Invalid::WrongSigner.into()) }
     }
 }
@@ -132,14 +141,14 @@ impl Prepared {
     }
 }
 
-/// The digest of everything in `pdf` but the empty `hole`: what a signature over that file is about.
+/// The digest, by `hash`, of everything in `pdf` but the empty `hole`: what a signature over that file is about.
 ///
 /// For whoever is handed a file and bytes to sign, and trusts nobody that they belong together.
 ///
 /// # Errors
 ///
 /// [`PdfError`]: there is something in the hole, which nobody would sign.
-pub fn content_digest(pdf: &[u8], hole: Range<usize>) -> Result<Digest, PadesError> {
+pub fn content_imprint(pdf: &[u8], hole: Range<usize>, hash: Hash) -> Result<Imprint, PadesError> {
     let not_empty = || PdfError::at(hole.start, "the signature's room is not empty");
     let inside = pdf.get(hole.clone()).ok_or_else(not_empty)?;
     let digits = inside.strip_prefix(b"<").and_then(|rest| rest.strip_suffix(b">"));
@@ -148,7 +157,7 @@ pub fn content_digest(pdf: &[u8], hole: Range<usize>) -> Result<Digest, PadesErr
     }
     let (before, after) =
         (pdf.get(..hole.start).unwrap_or_default(), pdf.get(hole.end..).unwrap_or_default());
-    Ok(Digest::of(&[before, after].concat()))
+    Ok(Imprint::of(hash, &[before, after].concat())?)
 }
 
 impl Prepared<NewFile> {
@@ -193,7 +202,7 @@ impl<'a> Draft<'a> {
         let algorithm = request.algorithm.map_or_else(|| SignatureAlgorithm::of(&request.signer), Ok)?;
         let draft = Self { request, algorithm };
         let room_bytes =
-            request.room.bytes(draft.signature(&Digest::from_bytes([0; 32]))?.size_bound_bytes())?;
+            request.room.bytes(draft.signature(Imprint::of(algorithm.hash(), &[])?)?.size_bound_bytes())?;
 
         let mut update = Update::new(document);
         for fill in &request.fills {
@@ -216,17 +225,17 @@ impl<'a> Draft<'a> {
             catalog.set("Perms", Object::Dictionary(permissions));
             update.put(document.current(root.number), Object::Dictionary(catalog));
         }
-        Ok((Plan::new(update.finish()?, signature, room_bytes)?, draft))
+        Ok((Plan::new(update.finish()?, signature, room_bytes, algorithm.hash())?, draft))
     }
 
-    fn signature(&self, content: &Digest) -> Result<cades::Prepared, Invalid> {
+    fn signature(&self, content: Imprint) -> Result<cades::Prepared, Invalid> {
         let request = self.request;
         let time = ClaimedTime::InDocument;
         cades::prepare_with(self.algorithm, content, &request.signer, &request.chain, time)
     }
 
     fn over<T>(self, reserved: Reserved<T>) -> Result<Prepared<T>, PadesError> {
-        let signature = self.signature(&reserved.content)?;
+        let signature = self.signature(reserved.content.clone())?;
         Ok(Prepared { reserved, signer: self.request.signer.clone(), signature })
     }
 }

@@ -3,10 +3,9 @@
 use std::ops::Range;
 use std::path::Path;
 
-use cabinet::Digest;
-
 use super::{NewFile, PadesError};
-use crate::algorithm::Hash;
+use crate::Invalid;
+use crate::algorithm::{Hash, Imprint};
 use crate::pdf::update::Written;
 use crate::pdf::{Document, PdfError, PdfFile, Ref, Source};
 use crate::validation::digests::{Digests, Place, Sweep};
@@ -15,11 +14,16 @@ use crate::validation::{Survey, refusal_of_new};
 /// A placeholder as wide as any offset in the file can be.
 pub(super) const WIDE: i64 = 9_999_999_999;
 
+/// The digests, by one hash, of all that signatures cover.
+type Swept = (Hash, Vec<Vec<u8>>);
+
 /// An update with a hole, not yet appended.
 pub(super) struct Plan {
     written: Written,
     signature: Ref,
     place: Place,
+    /// Of the content.
+    hash: Hash,
 }
 
 /// A file that only lacks what goes into the hole of its newest revision.
@@ -27,13 +31,19 @@ pub(super) struct Plan {
 pub(super) struct Reserved<T> {
     pub(super) output: T,
     pub(super) hole: Range<usize>,
-    /// The SHA-256 digest of everything but the hole.
-    pub(super) content: Digest,
+    /// The digest of everything but the hole.
+    pub(super) content: Imprint,
 }
 
 impl Plan {
-    /// Writes the byte range of `signature`, whose `/Contents` of `room_bytes` stands before it.
-    pub(super) fn new(mut written: Written, signature: Ref, room_bytes: usize) -> Result<Self, PadesError> {
+    /// Writes the byte range of `signature`, whose `/Contents` of `room_bytes` stands before it and whose content
+    /// will be hashed by `hash`.
+    pub(super) fn new(
+        mut written: Written,
+        signature: Ref,
+        room_bytes: usize,
+        hash: Hash,
+    ) -> Result<Self, PadesError> {
         let lost = PdfError::at(0, "the signature dictionary");
         let base_len = written.base_len;
         let start = written.offsets.get(&signature).and_then(|start| start.checked_sub(base_len));
@@ -54,7 +64,7 @@ impl Plan {
         field.fill(b' ');
         field.get_mut(..range.len()).ok_or(lost)?.copy_from_slice(range.as_bytes());
         let end = base_len.saturating_add(update.len());
-        Ok(Self { written, signature, place: Place { hole, end } })
+        Ok(Self { written, signature, place: Place { hole, end }, hash })
     }
 
     /// Makes the new file in memory.
@@ -86,22 +96,28 @@ impl Plan {
         &self,
         document: &Document<'_>,
         out: &mut dyn FnMut(&[u8]) -> Result<(), PdfError>,
-    ) -> Result<(Survey, Vec<Vec<u8>>), PadesError> {
+    ) -> Result<(Survey, Vec<Swept>), PadesError> {
         let survey = Survey::of(document)?;
         let mut places = survey.places();
         places.push(self.place.clone());
-        let mut sweep = Sweep::new(Hash::Sha256, &places)?;
+        let mut hashes = survey.hashes();
+        if !hashes.contains(&self.hash) {
+            hashes.push(self.hash);
+        }
+        let sweeps = hashes.into_iter().map(|hash| Ok((hash, Sweep::new(hash, &places)?)));
+        let mut sweeps = sweeps.collect::<Result<Vec<_>, Invalid>>()?;
         let mut hashed = Ok(());
         let mut take = |piece: &[u8]| {
             if hashed.is_ok() {
-                hashed = sweep.take(piece);
+                hashed = sweeps.iter_mut().try_for_each(|(_, sweep)| sweep.take(piece));
             }
             out(piece)
         };
         document.source().pass(&(0..self.written.base_len), &mut take)?;
         take(&self.written.bytes)?;
         hashed?;
-        Ok((survey, sweep.finish()?))
+        let swept = sweeps.into_iter().map(|(hash, sweep)| Ok((hash, sweep.finish()?)));
+        Ok((survey, swept.collect::<Result<_, Invalid>>()?))
     }
 
     /// Refuses a revision that breaks an earlier signature, or whose own would not be accepted, before
@@ -110,13 +126,21 @@ impl Plan {
         &self,
         document: &Document<'_>,
         survey: &Survey,
-        mut hashed: Vec<Vec<u8>>,
+        swept: Vec<Swept>,
         source: Source<'_>,
-    ) -> Result<Digest, PadesError> {
-        let content = hashed.pop().and_then(|digest| digest.try_into().ok()).map(Digest::from_bytes);
-        let content = content.ok_or(PdfError::at(0, "the signature dictionary"))?;
+    ) -> Result<Imprint, PadesError> {
         let digests = Digests::new(source, survey.places());
-        digests.know(Hash::Sha256, hashed);
+        let mut content = None;
+        for (hash, mut found) in swept {
+            // The new signature's stands last, behind those of the survey.
+            let own = found.pop();
+            if hash == self.hash {
+                content = own;
+            }
+            digests.know(hash, found);
+        }
+        let content = content.ok_or(PdfError::at(0, "the signature dictionary"))?;
+        let content = Imprint::parse(self.hash, &content)?;
         let grown = document.grown(source)?;
         let refusal = survey.refusal(&grown, &digests);
         source.check_disk()?;

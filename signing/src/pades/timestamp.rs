@@ -4,14 +4,12 @@
 
 use std::path::Path;
 
-use cabinet::Digest;
-
 use super::prepare::require_whole;
 use super::reserve::{Plan, Reserved, WIDE};
 use super::{NewFile, PadesError, Rect, Room};
 use crate::pdf::update::Update;
 use crate::pdf::{Dictionary, Document, Object, PdfFile, form};
-use crate::{PdfError, tlv};
+use crate::{Hash, Imprint, PdfError, tlv};
 
 /// Annotation flags: printed, and locked in its place.
 const PRINT_AND_LOCKED: i64 = 4 | 128;
@@ -52,15 +50,15 @@ pub fn prepare_document_timestamp_file(
 }
 
 impl<T> PreparedTimestamp<T> {
-    /// The SHA-256 digest that the token must bear as its message imprint.
+    /// The digest (SHA-256) that the token must bear as its message imprint.
     #[must_use]
-    pub const fn digest(&self) -> Digest {
-        self.reserved.content
+    pub const fn imprint(&self) -> &Imprint {
+        &self.reserved.content
     }
 }
 
 impl PreparedTimestamp {
-    /// Returns the file with the token, which the caller has verified against [`PreparedTimestamp::digest`].
+    /// Returns the file with the token, which the caller has verified against [`PreparedTimestamp::imprint`].
     ///
     /// # Errors
     ///
@@ -72,7 +70,7 @@ impl PreparedTimestamp {
 }
 
 impl PreparedTimestamp<NewFile> {
-    /// Puts the token, which the caller has verified against [`PreparedTimestamp::digest`], into the new file.
+    /// Puts the token, which the caller has verified against [`PreparedTimestamp::imprint`], into the new file.
     ///
     /// # Errors
     ///
@@ -108,7 +106,7 @@ fn plan(document: &Document<'_>, room: Room) -> Result<Plan, PadesError> {
         ("V", Object::Reference(signature)),
     ])));
     list_field(document, &mut update, Object::Reference(field))?;
-    Plan::new(update.finish()?, signature, room_bytes)
+    Plan::new(update.finish()?, signature, room_bytes, Hash::Sha256)
 }
 
 /// Adds the field to the form where the form is: validation does not let a form move after a signature.

@@ -1,16 +1,16 @@
-//! Signatures on certificates and revocation lists, and which algorithms they may use.
+//! Signatures on certificates and revocation lists, and which algorithms are understood there: SHA-2 with RSA from 2048
+//! bits and with ECDSA on P-256, P-384, P-521; Ed25519, Ed448. Never SHA-1. Until when one of them is accepted is asked
+//! of the [dated policy](crate::algorithm_policy).
 //!
 //! Source: `docs/sources.md`, entries `rfc5280` (4.1.1.2), `tt15-2025`.
 
-use cabinet::Timestamp;
 use const_oid::ObjectIdentifier;
-use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{Id, PKey, Public};
 use openssl::sign::Verifier;
 
 use super::failure::Rule;
-use crate::algorithm::{Hash, RSA, Scheme, identifier_parts, no_parameters};
+use crate::algorithm::{Hash, RSA, Scheme, identifier_parts};
 use crate::tlv::{self, Reader};
 use crate::{Certificate, Invalid};
 
@@ -25,14 +25,6 @@ const MIN_RSA_BITS: u32 = 2048;
 const MAX_RSA_BITS: u32 = 8192;
 /// Longest public exponent of RSA in a path, in bits: one as long as the modulus makes a check a hundred times slower.
 const MAX_RSA_EXPONENT_BITS: i32 = 33;
-
-/// Which algorithms a path may use besides the ones that are always accepted (SHA-2 with RSA from 2048 bits, with
-/// ECDSA on P-256, P-384, P-521; Ed25519, Ed448).
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Algorithms {
-    /// Until when a path may rest on SHA-1; `None`, the default, never accepts it.
-    pub sha1_until: Option<Timestamp>,
-}
 
 /// What is signed, by which algorithm, and the signature: slices of a certificate or of a revocation list.
 #[derive(Clone, Copy, Debug)]
@@ -59,17 +51,11 @@ impl<'a> SignedParts<'a> {
         Reader::new(self.to_be_signed.body)
     }
 
-    /// Checks the signature with `signer`'s key, by an algorithm that is allowed at `at`.
-    pub(crate) fn verify(
-        &self,
-        signer: &Certificate,
-        allowed: Algorithms,
-        at: Timestamp,
-    ) -> Result<(), Rule> {
+    /// Checks the signature with `signer`'s key.
+    pub(crate) fn verify(&self, signer: &Certificate) -> Result<(), Rule> {
         let key = key(signer)?;
-        match self.means(&key, allowed, at)? {
+        match self.means(&key)? {
             Means::Edwards => self.verify_with(Verifier::new_without_digest(&key)?),
-            Means::Sha1 => self.verify_with(Verifier::new(MessageDigest::sha1(), &key)?),
             Means::Scheme(scheme) => {
                 let checked = scheme.verify(signer, self.to_be_signed.whole, self.signature);
                 checked.ok().ok_or(Rule::SignatureWrong)
@@ -77,12 +63,12 @@ impl<'a> SignedParts<'a> {
         }
     }
 
-    /// The same of a signature that was found right before: whether key and algorithm are allowed at `at`.
-    pub(crate) fn allow(&self, signer: &Certificate, allowed: Algorithms, at: Timestamp) -> Result<(), Rule> {
-        self.means(&key(signer)?, allowed, at).map(drop)
+    /// The same of a signature that was found right before: whether key and algorithm are accepted.
+    pub(crate) fn allow(&self, signer: &Certificate) -> Result<(), Rule> {
+        self.means(&key(signer)?).map(drop)
     }
 
-    fn means(&self, key: &PKey<Public>, allowed: Algorithms, at: Timestamp) -> Result<Means, Rule> {
+    fn means(&self, key: &PKey<Public>) -> Result<Means, Rule> {
         let (algorithm, parameters) = identifier_parts(self.algorithm).ok().ok_or(Rule::SignatureWrong)?;
         match algorithm {
             ED25519 | ED448 => {
@@ -90,17 +76,7 @@ impl<'a> SignedParts<'a> {
                     || (algorithm == ED448 && key.id() == Id::ED448);
                 if fits && parameters.is_empty() { Ok(Means::Edwards) } else { Err(Rule::SignatureWrong) }
             }
-            RSA_SHA1 | ECDSA_SHA1 => {
-                if allowed.sha1_until.is_none_or(|until| until < at) {
-                    return Err(Rule::Algorithm("SHA-1".to_owned()));
-                }
-                let fits = key.id() == if algorithm == RSA_SHA1 { Id::RSA } else { Id::EC };
-                if fits && no_parameters(parameters).is_ok() {
-                    Ok(Means::Sha1)
-                } else {
-                    Err(Rule::SignatureWrong)
-                }
-            }
+            RSA_SHA1 | ECDSA_SHA1 => Err(Rule::Algorithm("SHA-1".to_owned())),
             // Plain RSA names no hash; it is for keys, not for signatures on certificates.
             RSA => Err(Rule::Algorithm(algorithm.to_string())),
             _ => [Hash::Sha256, Hash::Sha384, Hash::Sha512]
@@ -123,7 +99,6 @@ impl<'a> SignedParts<'a> {
 #[derive(Clone, Copy, Debug)]
 enum Means {
     Edwards,
-    Sha1,
     Scheme(Scheme),
 }
 

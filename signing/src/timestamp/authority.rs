@@ -159,9 +159,9 @@ impl Prepared {
     ///
     /// # Errors
     ///
-    /// [`Invalid::Library`]: try again.
+    /// As [`SignatureAlgorithm::imprint`].
     pub fn imprint(&self) -> Result<Imprint, Invalid> {
-        Imprint::of(self.algorithm().hash(), &self.signed_attributes)
+        self.algorithm().imprint(&self.signed_attributes)
     }
 
     /// The algorithm that the token must use.

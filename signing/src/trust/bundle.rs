@@ -112,7 +112,7 @@ impl Bundle {
         let cms = read_pem(signature).ok_or_else(|| malformed("the signature is not one PEM block"))?;
         let bundle = Self::parse(text)?;
         let trust = TrustStore::new(signers.to_vec());
-        let verified = cades::verify(&cms, &Digest::of(text.as_bytes()), &trust, bundle.issued)?;
+        let verified = cades::verify_content(&cms, text.as_bytes(), &trust, bundle.issued)?;
         // A certificate under a configured one is not configured itself.
         if !signers.contains(&verified.signer) {
             return Err(Invalid::WrongSigner.into());
@@ -147,7 +147,7 @@ impl Bundle {
         Ok((bundle, Digest::of(&file)))
     }
 
-    /// The text to be signed, detached, with [`cades::prepare`].
+    /// The text to be signed, detached, with [`cades::prepare_content`].
     ///
     /// # Errors
     ///

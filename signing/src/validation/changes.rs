@@ -96,6 +96,15 @@ impl Comparison<'_> {
         self.explained.insert(reference.number);
     }
 
+    /// Explains the object that `value` stands in, if it stood there before or is new: no other object of the signed
+    /// document may become it.
+    fn explain_holder(&mut self, before: Option<&Object>, value: Option<&Object>) {
+        let Some(reference) = value.and_then(Object::as_reference) else { return };
+        if before == value || self.is_new(reference.number) {
+            self.explain(reference);
+        }
+    }
+
     /// Explains the new objects reachable from an allowed value; existing ones stay as they were or unexplained.
     fn explain_new(&mut self, value: &Object) -> Result<(), PdfError> {
         let mut waiting = Vec::new();
@@ -156,7 +165,6 @@ impl Comparison<'_> {
                 return Ok(());
             }
         };
-        let reference = after.as_reference();
         let after = self.new.resolve(after)?;
         if before == after {
             return Ok(());
@@ -169,9 +177,7 @@ impl Comparison<'_> {
         let is_same = |key: &[u8]| words(before, key).is_some_and(|text| Some(text) == words(after, key));
         let is_lawful = before.differing_keys(after).iter().all(|key| LAWFUL.contains(key) || is_same(key));
         self.note(ChangeKind::Information, is_lawful);
-        if let Some(reference) = reference {
-            self.explain(reference);
-        }
+        self.explain_holder(old, new);
         Ok(())
     }
 
@@ -293,6 +299,9 @@ impl Comparison<'_> {
         const LAWFUL: [&[u8]; 2] = [b"Fields", b"SigFlags"];
         let (old, new) = (form::form(self.old)?, form::form(self.new)?);
         let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
+        let (before, after) = (self.old.catalog()?, self.new.catalog()?);
+        self.explain_holder(before.get("AcroForm"), after.get("AcroForm"));
+        self.explain_holder(old.get("Fields"), new.get("Fields"));
         let list = |document: &Document<'_>, form: &Dictionary| {
             document.value(form, "Fields").map(|fields| fields.as_array().unwrap_or_default().to_vec())
         };
@@ -306,11 +315,6 @@ impl Comparison<'_> {
         let is_lawful = is_longer && old.differing_keys(&new).iter().all(|key| LAWFUL.contains(key));
         if !is_lawful {
             self.note(ChangeKind::FieldChanged, false);
-        }
-        let catalog = self.new.catalog()?;
-        let holders = [catalog.get("AcroForm"), new.get("Fields")];
-        for reference in holders.into_iter().flatten().filter_map(Object::as_reference) {
-            self.explain(reference);
         }
         Ok(())
     }

@@ -16,24 +16,29 @@ impl FieldLock {
     /// The locks of a signature dictionary.
     pub(super) fn read(document: &Document<'_>, signature: &Dictionary) -> Result<Self, PdfError> {
         let references = document.value(signature, "Reference")?;
+        let mut lock = Self::None;
         for reference in references.as_array().unwrap_or_default() {
             let reference = document.resolve(reference)?;
             let Some(reference) = reference.as_dictionary() else { continue };
             if !reference.is_name("TransformMethod", "FieldMDP") {
                 continue;
             }
+            // Several: whichever a viewer heeds, no field is free that one of them locks.
+            if !matches!(lock, Self::None) {
+                return Ok(Self::All);
+            }
             let parameters = document.value(reference, "TransformParams")?;
             let Some(parameters) = parameters.as_dictionary() else { return Ok(Self::All) };
             let names = document.value(parameters, "Fields")?;
             let names = names.as_array().unwrap_or_default().iter().filter_map(Object::as_text).collect();
-            return Ok(match document.value(parameters, "Action")?.as_name() {
+            lock = match document.value(parameters, "Action")?.as_name() {
                 Some(b"Include") => Self::Only(names),
                 Some(b"Exclude") => Self::AllBut(names),
                 // Also what is not understood locks everything.
                 Some(_) | None => Self::All,
-            });
+            };
         }
-        Ok(Self::None)
+        Ok(lock)
     }
 
     pub(super) fn locks(&self, field: &str) -> bool {

@@ -7,6 +7,8 @@ use signing::validation::{ChangeKind, Indication, Integrity, Report, validate_pd
 
 use crate::world::{self, NOW, World};
 
+#[path = "attacks/hidden.rs"]
+mod hidden;
 #[path = "attacks/isa.rs"]
 mod isa;
 #[path = "attacks/lawful.rs"]
@@ -30,6 +32,11 @@ impl Attack {
         let reserved = pades::add_fields(&world::paper("Nghi quyet"), &world::fields()).unwrap();
         let signed = world.leader_signs(&reserved);
         Self { world, reserved, signed }
+    }
+
+    fn request_of_the_seal(&self) -> pades::SignRequest {
+        let organisation = &self.world.organisation;
+        pades::SignRequest::new("co-quan", organisation.certificate.clone(), self.world.chain(), NOW)
     }
 
     fn report(&self, pdf: &[u8]) -> Report {

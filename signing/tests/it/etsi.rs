@@ -72,7 +72,7 @@ impl Stamped {
         let crls = vec![self.world.sub.crl(at).unwrap(), self.world.root.crl(at).unwrap()];
         let kept = pades::append_dss(pdf, &Dss { certificates, crls, ..Dss::default() }).unwrap();
         let prepared = pades::prepare_document_timestamp(&kept, Room::TIMESTAMPED).unwrap();
-        let imprint = Imprint::parse(Hash::Sha256, prepared.digest().as_bytes()).unwrap();
+        let imprint = prepared.imprint().clone();
         prepared.embed(self.token(imprint, at).to_der()).unwrap()
     }
 }

@@ -66,7 +66,8 @@ async def judge(job, root):
         else:
             data, digest = cms.ContentInfo.load(file.read())["content"], None
             if job["content"]:
-                digest = hashlib.sha256(open(job["content"], "rb").read()).digest()
+                hash_name = data["signer_infos"][0]["digest_algorithm"]["algorithm"].native
+                digest = hashlib.new(hash_name, open(job["content"], "rb").read()).digest()
         process = ades_basic_validation if job["level"] == "B-B" else ades_with_time_validation
         result = await process(data, spec, timing_info=timing, raw_digest=digest)
         return str(result.ades_subindic).split(".")[-1]

@@ -7,9 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use openssl::nid::Nid;
+use openssl::pkey::PKey;
+use openssl::rsa::Rsa;
 use serde_json::{Value, json};
 use signing::validation::{Context, Indication, Material, RevocationRule, validate_in};
-use signing::{Certificate, SignatureAlgorithm, cades};
+use signing::{Certificate, Imprint, SignatureAlgorithm, cades};
 
 use crate::lasting::{Lasting, SIGNER_DAYS, Step, day};
 use crate::world::{self, Person};
@@ -43,6 +46,13 @@ struct Row {
     ours: [&'static str; 4],
     /// Why judges differ.
     why: &'static str,
+}
+
+impl Row {
+    /// What OpenSSL 3.0 and NSS, under pdfsig, say of Ed25519 in a CMS (RFC 8419): they do not know it.
+    fn without_ed25519(&self) -> &'static str {
+        if self.form == Form::Pdf { "0 valid" } else { "refused, refused" }
+    }
 }
 
 /// The reason of rows without a difference.
@@ -158,13 +168,31 @@ impl Bench {
         path
     }
 
+    /// A signer for each algorithm, by the name that the table has for it.
+    fn signers(&mut self) -> Vec<(&'static str, Person, SignatureAlgorithm)> {
+        let rsa = |bits| PKey::from_rsa(Rsa::generate(bits).unwrap()).unwrap();
+        let kinds = [
+            ("P-256", world::ec_key(), SignatureAlgorithm::EcdsaP256Sha256),
+            ("P-384", world::key_on(Nid::SECP384R1), SignatureAlgorithm::EcdsaP384Sha384),
+            ("RSA-2048", rsa(2048), SignatureAlgorithm::RsaPkcs1Sha256),
+            ("RSA-3072", rsa(3072), SignatureAlgorithm::RsaPkcs1Sha256),
+            ("RSA-PSS", rsa(3072), SignatureAlgorithm::RsaPssSha256),
+            ("Ed25519", PKey::generate_ed25519().unwrap(), SignatureAlgorithm::Ed25519),
+        ];
+        let certified = kinds.into_iter().zip(1101..).map(|((kind, key, algorithm), serial)| {
+            (kind, self.lasting.certify(key, &format!("Người ký {kind} (THỬ NGHIỆM)"), serial), algorithm)
+        });
+        certified.collect()
+    }
+
     fn cms(&self, signer: &Person, algorithm: SignatureAlgorithm, form: Form, level: &str) -> Vec<u8> {
         let chain = [self.lasting.sub.certificate().clone()];
         let (certificate, at) = (&signer.certificate, day(SIGNED));
         let prepared = match form {
             Form::Attached => cades::prepare_attached(PAPER, certificate, &chain, at),
             Form::Detached | Form::Pdf => {
-                cades::prepare_as(algorithm, &cabinet::Digest::of(PAPER), certificate, &chain, at)
+                let imprint = Imprint::of(algorithm.hash(), PAPER).unwrap();
+                cades::prepare_as(algorithm, imprint, certificate, &chain, at)
             }
         };
         let prepared = prepared.unwrap();
@@ -252,13 +280,8 @@ fn words(judged: &[bool]) -> String {
 
 #[test]
 fn every_judge_says_what_the_table_expects() {
-    let bench = Bench::new();
-    let (leader, organisation) = (&bench.lasting.leader, &bench.lasting.organisation);
-    let kinds = [
-        ("P-256", leader, SignatureAlgorithm::EcdsaP256Sha256),
-        ("RSA-2048", organisation, SignatureAlgorithm::RsaPkcs1Sha256),
-        ("RSA-PSS", organisation, SignatureAlgorithm::RsaPssSha256),
-    ];
+    let mut bench = Bench::new();
+    let kinds = bench.signers();
     let (mut jobs, mut names, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
     for row in ROWS {
         for (kind, signer, algorithm) in &kinds {
@@ -287,8 +310,9 @@ fn every_judge_says_what_the_table_expects() {
             } else {
                 words(&[SOON, LATE].map(|on| bench.openssl(&path, row.form, on)))
             };
+            let expected = if *kind == "Ed25519" { row.without_ed25519() } else { row.other };
             let ours = WHEN.map(|when| bench.ours(&bytes, row.form, when));
-            if other != row.other || ours != row.ours {
+            if other != expected || ours != row.ours {
                 wrong.push(format!("{name}: {other} and ours {ours:?} ({})", row.why));
             }
             names.push((name, row));

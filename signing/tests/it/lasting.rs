@@ -111,6 +111,15 @@ impl Lasting {
         pades::add_fields(&world::paper("Nghi quyet"), &world::fields()).unwrap()
     }
 
+    /// Certifies one more signer.
+    pub(crate) fn certify(&mut self, key: PKey<Private>, name: &str, serial: u64) -> Person {
+        let (spki, validity) = (key.public_key_to_der().unwrap(), Validity::days(NOW, SIGNER_DAYS));
+        let (subject, profile) = (Subject::named(name), Profile::Person);
+        let certificate = self.sub.issue_signer(&spki, &subject, serial, validity, profile).unwrap();
+        self.registers.sub.issued(&certificate);
+        Person { key, certificate }
+    }
+
     fn chain(authority: &Authority) -> Vec<Certificate> {
         vec![authority.certificate().clone()]
     }
@@ -199,7 +208,7 @@ impl Lasting {
     /// Appends a document time-stamp.
     pub(crate) fn archive(&self, pdf: &[u8], clock: &Person, at: Timestamp) -> Vec<u8> {
         let prepared = pades::prepare_document_timestamp(pdf, Room::TIMESTAMPED).unwrap();
-        let imprint = Imprint::from(&prepared.digest());
+        let imprint = prepared.imprint().clone();
         prepared.embed(self.token(clock, imprint, at).to_der()).unwrap()
     }
 }

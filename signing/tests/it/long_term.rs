@@ -360,7 +360,7 @@ fn what_evidence_says_of_revocation_outlives_the_evidence() {
     let lists = |on: i64, registers: &Registers| lasting.lists(registers, day(on));
     let material = |crls: Vec<Vec<u8>>| Material { crls, ..Material::default() };
     let gone = revoked(&good, signer, 8, Reason::CessationOfOperation);
-    let held = revoked(&good, signer, 8, Reason::Hold);
+    let held = revoked(&good, signer, 8, Reason::CertificateHold);
     let released = good.clone();
     let stale_good = material(lists(10, &good));
     // Only the signing authority's own list is stale.
@@ -663,7 +663,7 @@ fn evidence_that_a_revoked_authority_could_have_forged_is_not_believed() {
     let gone = revoked(&lasting.registers, signer, SIGNED - 1, Reason::KeyCompromise);
     // The thief of the authority's key leaves the true lists out and makes an answer of his own.
     let t = ec(&lasting).t;
-    let authority_gone = revoked(&gone, lasting.sub.certificate(), 15, Reason::AuthorityCompromise);
+    let authority_gone = revoked(&gone, lasting.sub.certificate(), 15, Reason::CaCompromise);
     let forged = Dss {
         crls: vec![
             lasting.root.crl_of(&authority_gone.root, day(20)).unwrap(),

@@ -105,7 +105,7 @@ fn openssl_reads_our_request_and_accepts_our_answer() {
     let mut world = world();
     let serial = world.person.serial();
     for (state, expected) in
-        [(None, "good"), (Some(Reason::Hold), "revoked"), (Some(Reason::KeyCompromise), "revoked")]
+        [(None, "good"), (Some(Reason::CertificateHold), "revoked"), (Some(Reason::KeyCompromise), "revoked")]
     {
         if let Some(reason) = state {
             world.register.revoke(&serial, NOW, reason).unwrap();

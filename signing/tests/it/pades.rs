@@ -52,8 +52,8 @@ fn whoever_is_handed_a_revision_to_sign_can_check_it_by_himself() {
     let (mut pdf, hole) = (prepared.unsigned().to_vec(), prepared.hole());
     assert!(pdf.starts_with(&reserved));
     let written_again = |pdf: &[u8]| {
-        let content = pades::content_digest(pdf, hole.clone())?;
-        Ok::<_, PadesError>(cades::signed_attributes(&content, signer, None)?)
+        let content = pades::content_imprint(pdf, hole.clone(), prepared.algorithm().hash())?;
+        Ok::<_, PadesError>(cades::signed_attributes(content, signer, None)?)
     };
     assert_eq!(written_again(&pdf).unwrap(), prepared.signed_attributes());
     for at in [0, reserved.len() / 2, hole.start - 1, hole.end, pdf.len() - 1] {
@@ -67,7 +67,7 @@ fn whoever_is_handed_a_revision_to_sign_can_check_it_by_himself() {
         pdf[at] ^= 1;
     }
     for elsewhere in [hole.start..hole.end + 1, hole.start + 1..hole.end, 0..pdf.len() + 1] {
-        assert!(pades::content_digest(&pdf, elsewhere).is_err());
+        assert!(pades::content_imprint(&pdf, elsewhere, prepared.algorithm().hash()).is_err());
     }
     let raw = world::sign_raw(&world.leader.key, prepared.algorithm(), prepared.signed_attributes());
     let signed = prepared.embed(&raw).unwrap();

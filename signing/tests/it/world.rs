@@ -85,7 +85,11 @@ fn person(authority: &Authority, key: PKey<Private>, name: &str, profile: Profil
 }
 
 pub(crate) fn ec_key() -> PKey<Private> {
-    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+    key_on(Nid::X9_62_PRIME256V1)
+}
+
+pub(crate) fn key_on(curve: Nid) -> PKey<Private> {
+    let group = EcGroup::from_curve_name(curve).unwrap();
     PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap()
 }
 
@@ -102,7 +106,11 @@ pub(crate) fn sign_raw(key: &PKey<Private>, algorithm: SignatureAlgorithm, messa
         Hash::Sha384 => MessageDigest::sha384(),
         Hash::Sha512 => MessageDigest::sha512(),
     };
-    let mut signer = Signer::new(hash, key).unwrap();
+    let mut signer = if algorithm == SignatureAlgorithm::Ed25519 {
+        Signer::new_without_digest(key).unwrap()
+    } else {
+        Signer::new(hash, key).unwrap()
+    };
     if algorithm == SignatureAlgorithm::RsaPssSha256 {
         signer.set_rsa_padding(Padding::PKCS1_PSS).unwrap();
         signer.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH).unwrap();
@@ -111,7 +119,9 @@ pub(crate) fn sign_raw(key: &PKey<Private>, algorithm: SignatureAlgorithm, messa
     let scalar_len = match algorithm {
         SignatureAlgorithm::EcdsaP256Sha256 => 32,
         SignatureAlgorithm::EcdsaP384Sha384 => 48,
-        SignatureAlgorithm::RsaPkcs1Sha256 | SignatureAlgorithm::RsaPssSha256 => return value,
+        SignatureAlgorithm::RsaPkcs1Sha256
+        | SignatureAlgorithm::RsaPssSha256
+        | SignatureAlgorithm::Ed25519 => return value,
     };
     let signature = EcdsaSig::from_der(&value).unwrap();
     [signature.r().to_vec_padded(scalar_len).unwrap(), signature.s().to_vec_padded(scalar_len).unwrap()]

@@ -13,6 +13,7 @@ mod large;
 mod papers;
 mod peers;
 mod report;
+mod services;
 mod session;
 mod signatures;
 mod stamps;
@@ -45,12 +46,13 @@ struct Arguments {
 type Part = (&'static str, fn(&World, Scale) -> anyhow::Result<Vec<Row>>);
 
 /// The members come last: `SoftHSM2` grows slower with every token in its store.
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     ("signatures", signatures::rows),
     ("growth", signatures::growth),
     ("large", large::rows),
     ("validations", validations::rows),
     ("stamps", stamps::rows),
+    ("services", services::rows),
     ("session", session::rows),
 ];
 

@@ -31,7 +31,7 @@ pub(crate) fn rows(world: &World, scale: Scale) -> anyhow::Result<Vec<Row>> {
             .beside(peer.name, peer.per_second)
             .goal(Goal::AtLeast(1500.0))
             .limit(format!(
-                "in process, without HTTP and without the log: the token's own rate is {:.0}/s; processor: {:.3} ms each, of which the token {:.3} ms",
+                "in process, without HTTP and without the log (a row of its own has them): the token's own rate is {:.0}/s; processor: {:.3} ms each, of which the token {:.3} ms",
                 raw.per_second, ours.cpu_ms, raw.cpu_ms
             )),
     ])

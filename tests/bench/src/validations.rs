@@ -76,7 +76,7 @@ fn archived(world: &World, signer: &Signer, pdf: &[u8]) -> anyhow::Result<Vec<u8
     };
     let kept = pades::append_dss(&stamped, &dss)?;
     let reserved = pades::prepare_document_timestamp(&kept, Room::TIMESTAMPED)?;
-    let covered = Imprint::parse(Hash::Sha256, reserved.digest().as_bytes())?;
+    let covered = reserved.imprint().clone();
     Ok(reserved.embed(stamp.token(covered)?.to_der())?)
 }
 

@@ -22,12 +22,12 @@ impl Scale {
 
     /// How long one measurement of a rate lasts.
     pub(crate) const fn slice(self) -> Duration {
-        self.pick(Duration::from_millis(300), Duration::from_millis(20))
+        self.pick(Duration::from_millis(150), Duration::from_millis(20))
     }
 
     /// How often a rate is measured; the best is reported, since others use the machine too.
     pub(crate) const fn n_slices(self) -> usize {
-        self.pick(10, 1)
+        self.pick(20, 1)
     }
 
     /// The same for what takes long.
@@ -100,9 +100,13 @@ fn slice(scale: Scale, n_threads: usize, once: Once<'_>) -> anyhow::Result<f64> 
     count(done.into_inner())
 }
 
-/// Processor time of this process, all its threads, in seconds; the clock of `/proc` ticks a hundred times a second.
 fn cpu_s_so_far() -> anyhow::Result<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    cpu_s_of(std::process::id())
+}
+
+/// Processor time of a process, all its threads, in seconds; the clock of `/proc` ticks a hundred times a second.
+pub(crate) fn cpu_s_of(process: u32) -> anyhow::Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
     let fields = stat.rsplit_once(')').map(|(_, fields)| fields).context("no fields in /proc/self/stat")?;
     let mut ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u32>);
     let mut next = || ticks.next().context("no processor time in /proc/self/stat");

@@ -11,7 +11,7 @@ export const CODES = [
   'not-on-roll', 'vote-closed', 'vote-exists', 'statement-stale', 'comment-needed', 'not-adopted', 'resolution-state', 'resolution-exists',
   'resolution-not-signed', 'resolution-already-signed', 'resolution-already-sealed',
   // papers
-  'secrecy-marked', 'not-a-pdf', 'pdf-encrypted', 'pdf-unreadable', 'too-many-pages', 'too-large', 'not-typeset',
+  'secrecy-marked', 'not-a-pdf', 'pdf-encrypted', 'pdf-unreadable', 'format-not-judged', 'too-many-pages', 'too-large', 'not-typeset',
   // signing
   'pin-incorrect', 'pin-locked', 'pin-malformed', 'no-signing-key', 'token-unavailable', 'clock-went-back',
   'signs-by-card', 'no-signing-card', 'nothing-prepared', 'signature-invalid', 'card-certificate-invalid',

@@ -542,6 +542,7 @@ export const en = {
     'secrecy-marked': () => 'The paper bears a secrecy stamp (MẬT, TỐI MẬT or TUYỆT MẬT). Classified papers are not taken here, and nothing was kept. Send it by the prescribed separate way.',
     'not-a-pdf': () => 'The file is no PDF. Export the paper as PDF and upload it again.',
     'pdf-encrypted': () => 'The PDF has a password. Remove it and upload again.',
+    'format-not-judged': () => 'Signatures in this format (ASiC container, archive, XML) are not checked here. Give the signed PDF.',
     'pdf-unreadable': () => 'The PDF is damaged. Export it again and upload it.',
     'too-many-pages': () => 'The paper has too many pages. Split it.',
     'too-large': () => 'The file is too large. Make it smaller or split it.',

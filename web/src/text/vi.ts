@@ -548,6 +548,7 @@ export const vi = {
       'Tài liệu mang dấu chỉ độ mật (MẬT, TỐI MẬT hoặc TUYỆT MẬT). Hệ thống này không nhận văn bản mật và đã xóa tệp vừa tải lên. Xin gửi văn bản mật theo đường riêng, đúng quy định về bảo vệ bí mật nhà nước.',
     'not-a-pdf': () => 'Tệp không phải là PDF. Xin xuất tài liệu ra PDF rồi tải lên lại.',
     'pdf-encrypted': () => 'Tệp PDF đang đặt mật khẩu. Xin bỏ mật khẩu rồi tải lên lại.',
+    'format-not-judged': () => 'Hệ thống không kiểm tra chữ ký trong định dạng này (gói ASiC, tệp nén, XML). Xin đưa tệp PDF đã ký.',
     'pdf-unreadable': () => 'Tệp PDF bị hỏng hoặc không đọc được. Xin xuất lại tài liệu ra PDF rồi tải lên.',
     'too-many-pages': () => 'Tài liệu có quá nhiều trang. Xin tách thành nhiều tài liệu.',
     'too-large': () => 'Tệp quá lớn. Xin giảm dung lượng hoặc tách thành nhiều tài liệu.',

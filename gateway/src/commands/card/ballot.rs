@@ -12,7 +12,7 @@ use cabinet::vote::Choice;
 use cabinet::{Digest, canonical};
 use office::votes::view::PreparedView;
 use serde_json::{Value, json};
-use signing::{Certificate, cades};
+use signing::{Certificate, Imprint, SignatureAlgorithm, cades};
 
 use super::hand::{Card, ToBeSigned, keep, legible};
 use super::remote::Server;
@@ -72,13 +72,14 @@ async fn cast(
     let prepared = expect(&connection.json(Method::POST, &path, &body).await?, "preparing the ballot")?;
     let text = prepared["shown"]["statement"].as_str().context("the appliance shows no statement")?;
     let statement = check(options, text)?;
-    let to_sign = ToBeSigned::check(&prepared, &Digest::of(text.as_bytes()), certificate, true)?;
+    let content = Imprint::of(SignatureAlgorithm::of(certificate)?.hash(), text.as_bytes())?;
+    let to_sign = ToBeSigned::check(&prepared, content, certificate, true)?;
 
     options.card.agree(&PreparedView::new(&statement).lines(), "Sign exactly this ballot?")?;
     let raw = options.card.sign(&to_sign.bytes, certificate)?;
     let at = to_sign.at.context("a ballot bears its time")?;
     // Whether it is this certificate's signature over these bytes is found here, before the appliance sees it.
-    let cms = cades::prepare(&Digest::of(text.as_bytes()), certificate, issuers, at)?
+    let cms = cades::prepare_content(text.as_bytes(), certificate, issuers, at)?
         .embed(raw.as_bytes())
         .context("the card's key is not that of --certificate")?;
     let body = json!({"signature": Blob(raw.as_bytes().to_vec())});

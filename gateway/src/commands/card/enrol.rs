@@ -5,12 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use office::cards::enrol::{self, TokenKey};
-use office::keys::{Keys, scheme_of};
+use office::keys::Keys;
 use office::people::directory::Account;
 use office::people::store;
-use signing::Certificate;
 use signing::authority::Profile;
 use signing::profile::{self, Finding, Severity};
+use signing::{Certificate, SignatureAlgorithm};
 
 use crate::commands::certificates::{lengthen_chain, read_chain};
 use crate::commands::offline::Stopped;
@@ -94,7 +94,7 @@ fn examine(
     if let Err(err) = path {
         error("path", format!("No path leads to a trust anchor ({err}): add the issuers to the file."));
     }
-    if let Err(err) = scheme_of(certificate) {
+    if let Err(err) = SignatureAlgorithm::of(certificate) {
         error("key", format!("{err}."));
     }
     let (named, name) = (certificate.common_name(), &account.person.name);

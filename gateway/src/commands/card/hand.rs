@@ -4,12 +4,12 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
-use cabinet::{Digest, Timestamp};
+use cabinet::Timestamp;
 use hsm::{KeyLabel, Module, ModuleConfig, PersonalConfig, Pin, RawSignature, ToSign, TokenName};
 use office::clock::Clock;
 use office::keys::scheme_of;
 use serde_json::Value;
-use signing::{Certificate, cades};
+use signing::{Certificate, Imprint, SignatureAlgorithm, cades};
 use zeroize::Zeroizing;
 
 use crate::commands::{read_pin, say};
@@ -63,9 +63,8 @@ impl Card {
         let card = Module::load_with(&config)?
             .personal(PersonalConfig { n_workers: 1, ..PersonalConfig::default() })?;
         let pin = secret(self.pin_fd, "PIN of the card")?;
-        let digest = Digest::of(bytes);
-        let scheme = scheme_of(certificate)?;
-        Ok(card.sign(&self.token, &Pin::parse(&pin)?, &self.key, ToSign::Digest(&digest), scheme)?)
+        let scheme = scheme_of(SignatureAlgorithm::of(certificate)?);
+        Ok(card.sign(&self.token, &Pin::parse(&pin)?, &self.key, ToSign::Message(bytes), scheme)?)
     }
 
     /// Shows what will be signed; a person at a terminal is asked.
@@ -109,7 +108,7 @@ impl ToBeSigned {
     /// Reads the answer, and checks that the bytes are what `certificate`'s key signs over `content` and nothing else.
     pub(super) fn check(
         answer: &Value,
-        content: &Digest,
+        content: impl Into<Imprint>,
         certificate: &Certificate,
         has_time: bool,
     ) -> anyhow::Result<Self> {
@@ -169,6 +168,7 @@ pub(super) fn keep(folder: &Path, name: &str, content: &[u8]) -> anyhow::Result<
 #[cfg(test)]
 mod tests {
     use audit::bundle::Blob;
+    use cabinet::Digest;
     use serde_json::json;
     use signing::authority::{Authority, Profile, Subject, Validity};
 

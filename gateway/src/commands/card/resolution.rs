@@ -9,7 +9,7 @@ use axum::http::Method;
 use cabinet::Digest;
 use cabinet::id::{Id, ResolutionId};
 use serde_json::{Value, json};
-use signing::{Certificate, pades};
+use signing::{Certificate, SignatureAlgorithm, pades};
 
 use super::hand::{Card, ToBeSigned, keep};
 use super::remote::Server;
@@ -76,9 +76,10 @@ async fn sign(
     let prepared = expect(&connection.json(Method::POST, &path, &body).await?, "preparing the signature")?;
     let id = prepared["to_sign"]["id"].as_str().context("the appliance's answer names nothing prepared")?;
     let revision = fetch(connection, &format!("{path}/{id}"), &prepared["shown"], &read).await?;
-    let content = pades::content_digest(&revision.pdf, revision.hole.clone())
+    let hash = SignatureAlgorithm::of(certificate)?.hash();
+    let content = pades::content_imprint(&revision.pdf, revision.hole.clone(), hash)
         .context("the appliance's file is no revision that could be signed")?;
-    let to_sign = ToBeSigned::check(&prepared, &content, certificate, false)?;
+    let to_sign = ToBeSigned::check(&prepared, content, certificate, false)?;
 
     let file = keep(&options.out, "to-sign.pdf", &revision.pdf)?;
     options.card.agree(&words(&resolution, &read, &file), "Sign exactly this file?")?;

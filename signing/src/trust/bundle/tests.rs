@@ -17,7 +17,7 @@ fn publisher(name: &str) -> Publisher {
 }
 
 fn signed(publisher: &Publisher, text: &str) -> String {
-    let prepared = cades::prepare(&Digest::of(text.as_bytes()), &publisher.certificate, &[], NOW).unwrap();
+    let prepared = cades::prepare_content(text.as_bytes(), &publisher.certificate, &[], NOW).unwrap();
     let raw = testing::sign_raw(&publisher.key, prepared.algorithm(), prepared.signed_attributes());
     Bundle::seal(text, &prepared.embed(&raw).unwrap())
 }

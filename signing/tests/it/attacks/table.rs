@@ -15,8 +15,8 @@ pub(super) enum Refused {
     Changed(ChangeKind),
     /// No signature verifies, for a reason with these words in it.
     Broken(&'static str),
-    /// No signature is left in the revisions that the file's own chain leads to: it counts as unsigned.
-    Unsigned,
+    /// A signature is in the file that its own chain of revisions passes by; the reason has these words in it.
+    Hidden(&'static str),
     /// Nothing can be said about the file, for a reason with these words in it.
     Unreadable(&'static str),
 }
@@ -73,7 +73,10 @@ fn fits(why: Refused, found: &Result<Report, String>) -> bool {
     match (why, found) {
         (Refused::Unreadable(words), Err(error)) => error.contains(words),
         (Refused::Unreadable(_), Ok(_)) | (_, Err(_)) => false,
-        (Refused::Unsigned, Ok(report)) => report.signatures.is_empty() && !report.is_passed(),
+        (Refused::Hidden(words), Ok(report)) => {
+            let told = report.signatures.iter().find(|one| one.reason.contains(words));
+            told.is_some_and(|one| one.indication == Indication::TotalFailed) && !report.is_passed()
+        }
         (Refused::Changed(kind), Ok(report)) => report.signatures.first().is_some_and(|first| {
             first.integrity == Integrity::Intact
                 && first.indication == Indication::TotalFailed
