@@ -8,6 +8,7 @@ mod durable;
 mod floors;
 mod keys;
 mod log;
+mod passkeys;
 mod renewal;
 mod session;
 mod stage;

@@ -12,6 +12,7 @@ const every: Record<keyof typeof path, string> = {
   resolution: path.resolution(id),
   search: path.search('định danh'),
   audit: path.audit(),
+  passkeys: path.passkeys(),
 };
 
 function open(address: string) {

@@ -9,6 +9,7 @@ export type Route =
   | { screen: 'resolution'; resolution: string }
   | { screen: 'search'; query: string }
   | { screen: 'audit' }
+  | { screen: 'passkeys' }
   | { screen: 'unknown' };
 
 export const path = {
@@ -21,6 +22,7 @@ export const path = {
   resolution: (resolution: string) => `/resolutions/${encodeURIComponent(resolution)}`,
   search: (words = '') => '/search' + query({ q: words }),
   audit: () => '/audit',
+  passkeys: () => '/passkeys',
 } as const;
 
 /** The screen of an address; an address that is nobody's is `unknown`, never an error. */
@@ -32,6 +34,7 @@ export function match(pathname: string, search: string): Route {
   if (id === undefined) {
     if (head === 'search') return { screen: 'search', query: (asked.get('q') ?? '').normalize('NFC') };
     if (head === 'audit') return { screen: 'audit' };
+    if (head === 'passkeys') return { screen: 'passkeys' };
     return { screen: 'unknown' };
   }
   switch (head) {

@@ -16,10 +16,13 @@ export const CODES = [
   'pin-incorrect', 'pin-locked', 'pin-malformed', 'no-signing-key', 'token-unavailable', 'clock-went-back',
   'not-properly-signed', 'no-signature-image', 'no-seal-image',
   'idempotency-key-missing', 'idempotency-key-reused',
+  // passkeys
+  'passkey-challenge-gone', 'passkey-missing', 'passkey-not-added', 'passkey-refused', 'passkey-required', 'passkey-unlocks-signing', 'pin-form',
+  'unlock-changed', 'unlock-in-doubt',
   // the world
   'malformed-request', 'store-unavailable', 'parser-unavailable', 'overloaded', 'timeout', 'internal',
   // made by the client itself
-  'no-connection', 'digest-mismatch', 'unknown',
+  'no-connection', 'digest-mismatch', 'passkey-cancelled', 'passkey-no-prf', 'unknown',
 ] as const;
 
 export type Code = (typeof CODES)[number];
