@@ -2,6 +2,8 @@
 //!
 //! A passkey with user verification is two factors. Its *PRF* gives the browser, and nobody else, a secret under which
 //! the long PIN of the person's token is wrapped; what is kept here opens nothing. Decision 0020.
+//!
+//! Source: `docs/sources.md`, entry `webauthn`.
 
 pub mod ceremonies;
 pub mod http;

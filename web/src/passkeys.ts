@@ -41,7 +41,7 @@ export async function make(challenge: PasskeyChallenge): Promise<Answer> {
       challenge: bytes(options.challenge),
       user: { ...options.user, id: bytes(options.user.id) },
       excludeCredentials: (options.excludeCredentials ?? []).map(({ id }) => ({ type: 'public-key', id: bytes(id) })),
-      extensions: { ...(options.extensions as AuthenticationExtensionsClientInputs), prf: {} },
+      extensions: { ...(options.extensions as unknown as AuthenticationExtensionsClientInputs), prf: {} },
     },
   }));
   const response = made.response as AuthenticatorAttestationResponse;
