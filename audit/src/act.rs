@@ -83,6 +83,7 @@ acts! {
     SessionRefused = "session-refused",
     SigningConfirmed = "signing-confirmed",
     TimestampsIssued = "timestamps-issued",
+    TrustListAdopted = "trust-list-adopted",
     UnlockChanged = "unlock-changed",
     UnlockIntended = "unlock-intended",
     VoteClosed = "vote-closed",

@@ -7,6 +7,7 @@ mod keys;
 mod offline;
 pub mod serve;
 pub mod sign;
+mod trust;
 
 use std::fs::File;
 use std::io::Read as _;
@@ -79,6 +80,9 @@ enum Command {
     /// Examines the installation and says what to do: configuration, tokens, files, clock, database, services.
     #[command(after_help = doctor::EXAMPLE)]
     Doctor(doctor::Options),
+    /// Works on lists of trust anchors.
+    #[command(subcommand)]
+    Trust(trust::Command),
     /// Works on policy bundles.
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -118,6 +122,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
         Command::Csr(options) => certificates::csr(&options),
         Command::ImportCert(options) => return certificates::import(&options),
         Command::Doctor(options) => return doctor::run(&options),
+        Command::Trust(command) => return trust::run(&command),
         Command::Serve { config } => serve::run(&config),
         Command::Demo { dir, fresh, listen, bench } => {
             demo::run(&demo::Options { dir, fresh, listen, bench })

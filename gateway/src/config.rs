@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use office::keys::KeysConfig;
+use office::clock::Clock;
+use office::keys::{KeysConfig, anchors};
 use office::passkeys::DoorNames;
 use office::settings::BodyConfig;
 use office::start::OfficeConfig;
@@ -225,7 +226,7 @@ impl Config {
 
     /// A TEST authority vouches for nobody: it is accepted only where the configuration says so.
     fn check_anchors(&self) -> Result<(), String> {
-        let trust = signing::TrustStore::from_pem_files(&self.keys.trust).map_err(|err| err.to_string())?;
+        let (trust, _) = anchors::read(&self.keys, None, Clock.now()).map_err(|err| err.to_string())?;
         let test = trust.anchors().iter().map(signing::Certificate::common_name).find(|name| is_test(name));
         match test {
             Some(name) if !self.test_installation => Err(format!(

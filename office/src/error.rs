@@ -216,6 +216,7 @@ impl From<KeysError> for Problem {
                     5,
                 )
             }
+            KeysError::Trust(cause) => Self::internal(&cause.to_string()),
             KeysError::Invalid(cause) => Self::internal(&cause),
         }
     }

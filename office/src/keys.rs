@@ -3,6 +3,7 @@
 //! The one bridge to the token: everything here that blocks runs on a thread meant for blocking, bounded
 //! by the token's own queue and deadline. Nobody else calls `hsm`.
 
+pub mod anchors;
 pub mod ceremony;
 mod columns;
 pub mod config;
@@ -25,12 +26,14 @@ use hsm::{
     HealthState, KekSet, KeyKind, KeyLabel, Module, Next, PersonalTokens, Pin, Pool, RawSignature, Scheme,
     Sent, ToSign, TokenError, TokenLabel, Wraps,
 };
+use signing::trust::Unreadable;
 use signing::{Certificate, SignatureAlgorithm, TrustStore};
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
 use crate::store::Db;
 
+pub use anchors::TrustList;
 pub use columns::Columns;
 pub use config::{KeysConfig, TokenConfig};
 pub use documents::{CertifiedKey, DocumentKey, Turn};
@@ -60,6 +63,9 @@ pub enum KeysError {
     /// The token failed: try again, or look at it.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// The trust anchors cannot be read, or their list is refused.
+    #[error(transparent)]
+    Trust(#[from] Unreadable),
     /// What came from the token or from disk does not verify.
     #[error("a signature or key of ours does not verify: {0}")]
     Invalid(String),
@@ -111,6 +117,7 @@ struct Inner {
     encryption_pools: Vec<Pool>,
     config: KeysConfig,
     trust: TrustStore,
+    list: Option<TrustList>,
     /// Certificates between signers and anchors.
     chain: Vec<Certificate>,
     log_certificate: Certificate,
@@ -133,7 +140,8 @@ impl Keys {
     /// * [`KeysError::Token`]: a token or key is missing; the message says which.
     /// * [`KeysError::Invalid`]: a certificate does not belong to its key, or the column key does not unwrap.
     pub async fn open(config: KeysConfig, db: Db) -> Result<Self, KeysError> {
-        let loaded = blocking(move || load::load(config)).await?;
+        let newest = anchors::newest(&db).await.map_err(|err| KeysError::Invalid(err.to_string()))?;
+        let loaded = blocking(move || load::load(config, newest.as_ref())).await?;
         let kek = &loaded.config.encryption.key;
         let columns = Columns::unwrap(&loaded.encryption, &loaded.encryption_pools, kek, &db).await?;
         let keys = Self(Arc::new(Inner {
@@ -146,6 +154,7 @@ impl Keys {
             encryption: loaded.encryption,
             encryption_pools: loaded.encryption_pools,
             trust: loaded.trust,
+            list: loaded.list,
             chain: loaded.chain,
             log_certificate: loaded.log_certificate,
             config: loaded.config,
@@ -195,6 +204,12 @@ impl Keys {
     #[must_use]
     pub fn trust(&self) -> &TrustStore {
         &self.0.trust
+    }
+
+    /// The signed list that the anchors come from, if they come from one.
+    #[must_use]
+    pub fn trust_list(&self) -> Option<&TrustList> {
+        self.0.list.as_ref()
     }
 
     /// Certificates between our signers and the anchors.

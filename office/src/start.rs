@@ -17,7 +17,7 @@ use crate::dossiers::pages::Pages;
 use crate::entries::Draft;
 use crate::intentions;
 use crate::keys::offline::Writer;
-use crate::keys::{Keys, KeysConfig};
+use crate::keys::{Keys, KeysConfig, anchors};
 use crate::live::Live;
 use crate::log::Log;
 use crate::parser::Parser;
@@ -120,6 +120,9 @@ pub async fn open(
     let log = Log::open(db.clone(), keys.clone(), config.log.clone(), config.log_origin.clone())
         .await
         .map_err(part("the log"))?;
+    if let Some(list) = keys.trust_list() {
+        anchors::adopt(&db, list, Clock.now()).await.map_err(part("the trust list"))?;
+    }
     let directory = Directory::default();
     directory.reload(&db, &keys).await.map_err(part("the directory of people"))?;
     let searching = Searching::new().map_err(part("the index"))?;

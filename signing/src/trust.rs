@@ -37,6 +37,18 @@ pub enum Purpose {
     TlsCard,
 }
 
+impl Purpose {
+    /// The word of the trust bundle.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Signing => "signing",
+            Self::TimeStamping => "time-stamping",
+            Self::TlsCard => "tls-card",
+        }
+    }
+}
+
 /// For what and from when until when an anchor is trusted.
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct Terms {
@@ -63,6 +75,14 @@ pub enum Unreadable {
         path: String,
         /// The parser's reason.
         source: NotACertificate,
+    },
+    /// A file with a list is refused.
+    #[error("{path}: {source}")]
+    Bundle {
+        /// The path.
+        path: String,
+        /// Why.
+        source: BadBundle,
     },
     /// There is no anchor at all.
     #[error("no .pem file at {path}: put the trust anchors there")]

@@ -44,6 +44,9 @@ impl Installation {
         );
         let keys = config.get_mut("keys").and_then(toml::Value::as_table_mut).context("[keys]")?;
         keys.insert("batch".to_owned(), batch.parse::<toml::Table>()?.into());
+        let listen = config.get_mut("listen").and_then(toml::Value::as_table_mut).context("[listen]")?;
+        // The demonstration's own socket goes with its process.
+        listen.insert("local".to_owned(), work.path().join("local.sock").display().to_string().into());
         let path = work.path().join("own.toml");
         fs::write(&path, toml::to_string(&config)?)?;
         Ok(Self { house, config: path, work, serving: None })
@@ -82,10 +85,10 @@ impl Installation {
         let log = fs::File::create(self.path("serve.jsonl"))?;
         let mut program = Command::new(house::program("ecabinet")?);
         program.args(["serve", "--config"]).arg(&self.config).stdin(Stdio::null()).stderr(log);
-        self.serving = Some(program.spawn()?);
+        let serving = self.serving.insert(program.spawn()?);
         let started = Instant::now();
-        while UnixStream::connect(self.house.dir().join("data/local.sock")).is_err() {
-            if started.elapsed() > Duration::from_secs(120) {
+        while UnixStream::connect(self.work.path().join("local.sock")).is_err() {
+            if serving.try_wait()?.is_some() || started.elapsed() > Duration::from_secs(120) {
                 bail!("it does not serve:\n{}", fs::read_to_string(self.path("serve.jsonl"))?);
             }
             std::thread::sleep(Duration::from_millis(100));

@@ -13,4 +13,5 @@ mod renewal;
 mod session;
 mod stage;
 mod trust;
+mod trust_list;
 mod validate;

@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use cabinet::Timestamp;
+use cabinet::{Digest, Timestamp};
 use openssl::pkey::{PKey, Private};
 use signing::authority::{Authority, Profile, Subject, Validity};
 use signing::pades::{self, Room};
 use signing::timestamp::{Accuracy, Answer, Policy, Request, Settings, respond, verify_response};
+use signing::trust::{Anchor, Bundle, Purpose};
 use signing::{Hash, Imprint, cades};
 
 use crate::resolution::{authorised, draft};
@@ -113,6 +114,45 @@ fn documents_exit_with_their_verdict_under_every_condition() {
     ] {
         let output = run(folder.path(), arguments);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", said(&output));
+    }
+}
+
+/// A list of the TEST root for these uses, by one of the members.
+fn list(uses: Vec<Purpose>) -> String {
+    let anchor = Anchor {
+        certificate: PKI.root.certificate().clone(),
+        uses,
+        from: None,
+        until: None,
+        remark: String::new(),
+    };
+    let text = Bundle { sequence: 1, issued: NOW, anchors: vec![anchor] }.to_text().unwrap();
+    let publisher = &PKI.members[2];
+    let prepared = cades::prepare(&Digest::of(text.as_bytes()), &publisher.chain[0], &[], NOW).unwrap();
+    let raw = sign_raw(&publisher.key, prepared.signed_attributes());
+    Bundle::seal(&text, &prepared.embed(&raw).unwrap())
+}
+
+#[test]
+fn a_signed_list_of_anchors_counts_for_what_its_publisher_says() {
+    let folder = folder();
+    let write = |name: &str, text: String| std::fs::write(folder.path().join(name), text).unwrap();
+    write("publisher.pem", PKI.members[2].chain[0].to_pem());
+    write("stranger.pem", PKI.members[3].chain[0].to_pem());
+    write("both.bundle", list(vec![Purpose::Signing, Purpose::TimeStamping]));
+    write("stamps.bundle", list(vec![Purpose::TimeStamping]));
+    for (list, signers, code) in [
+        ("both.bundle", "publisher.pem", 0),
+        ("stamps.bundle", "publisher.pem", 2),
+        ("both.bundle", "stranger.pem", 2),
+        ("trust/root.pem", "publisher.pem", 2),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_ecabinet-audit"))
+            .current_dir(folder.path())
+            .args(["verify", "stamped.pdf", AT, "--trust", list, "--trust-signers", signers])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(code), "{list} {signers}: {}", said(&output));
     }
 }
 

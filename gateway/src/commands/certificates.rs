@@ -13,7 +13,7 @@ use office::keys::offline;
 use serde_json::json;
 use signing::authority::{Profile, Subject};
 use signing::profile::{self, Finding, Severity};
-use signing::{Certificate, SignatureAlgorithm, TrustStore, csr};
+use signing::{Certificate, SignatureAlgorithm, csr};
 
 use super::offline::{Stopped, replace, write_new};
 use super::say;
@@ -131,7 +131,7 @@ pub(super) fn import(options: &ImportOptions) -> anyhow::Result<ExitCode> {
     runtime
         .block_on(offline::record(&stopped.db, &stopped.writer, Act::CertificateImported, body))
         .context("logging the import")?;
-    let anchors = TrustStore::from_pem_files(&stopped.config.keys.trust)?;
+    let anchors = stopped.anchors()?;
     let missing: Vec<_> = missing.iter().filter(|issuer| !anchors.anchors().contains(issuer)).collect();
     if !missing.is_empty() {
         let mut text = String::from_utf8_lossy(&chain_file).into_owned();
@@ -175,7 +175,7 @@ fn examine(
         "responder" => Profile::OcspResponder,
         other => bail!("the part keys.{other} takes no certificate"),
     };
-    let trust = TrustStore::from_pem_files(&stopped.config.keys.trust)?;
+    let trust = stopped.anchors()?;
     let mut found = match trust.path(certificate, chain, stopped.now) {
         Ok(path) => profile::check(certificate, path.get(1..).unwrap_or_default(), expected, stopped.now),
         Err(err) => {

@@ -10,10 +10,10 @@ use std::time::Duration;
 use hsm::{Need, Scheme, TokenSurvey};
 use office::clock::Clock;
 use office::keys::config::{KeysConfig, TokenConfig};
-use office::keys::inventory;
+use office::keys::{anchors, inventory};
 use office::store::examine;
 use serde_json::json;
-use signing::{Certificate, TrustStore};
+use signing::Certificate;
 
 use super::{say, serve};
 use crate::config::Config;
@@ -171,8 +171,12 @@ impl Findings {
                 }
             }
         }
-        match TrustStore::from_pem_files(&config.trust) {
-            Ok(trust) => self.add(Verdict::Ok, "trust anchors", format!("{} of them", trust.anchors().len())),
+        match anchors::read(config, None, now) {
+            Ok((trust, list)) => {
+                let source = list
+                    .map_or_else(|| "of a folder".to_owned(), |list| format!("of list {}", list.sequence));
+                self.add(Verdict::Ok, "trust anchors", format!("{}, {source}", trust.anchors().len()));
+            }
             Err(err) => self.add(Verdict::Fail, "trust anchors", err.to_string()),
         }
     }

@@ -8,9 +8,11 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use cabinet::Timestamp;
 use office::clock::Clock;
+use office::keys::anchors;
 use office::keys::config::TokenConfig;
 use office::keys::offline::{self, Writer};
 use office::store::Db;
+use signing::TrustStore;
 
 use super::serve;
 use crate::config::Config;
@@ -37,6 +39,11 @@ impl Stopped {
             bail!("the clock stands before the last entry of the log: set it, then repeat");
         }
         Ok((Self { config, db, writer, now }, runtime))
+    }
+
+    /// The trust anchors in force.
+    pub(super) fn anchors(&self) -> anyhow::Result<TrustStore> {
+        Ok(anchors::read(&self.config.keys, None, self.now)?.0)
     }
 
     /// The token whose key bears this label, with the name of its part.

@@ -37,8 +37,11 @@ pub struct KeysConfig {
     /// Variables that the libraries read; the program starts itself again with them.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
-    /// Folder of trust anchors, PEM.
+    /// Folder of trust anchors, PEM; with `trust_signers`, the file of a signed trust bundle.
     pub trust: PathBuf,
+    /// PEM certificates, a file or a folder, one of which must have signed the trust bundle.
+    #[serde(default)]
+    pub trust_signers: Option<PathBuf>,
     /// PEM file of the certificates between our signers and the anchors.
     pub chain: PathBuf,
     /// The organisation's token: its key seals Resolutions.

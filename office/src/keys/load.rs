@@ -4,8 +4,10 @@ use hsm::{KekMember, KekSet, Module, PersonalTokens, Pool, SignerMember, SignerS
 use policies::resource::KeyPurpose;
 use signing::{Certificate, TrustStore};
 
+use super::anchors::{self, TrustList};
 use super::config::{invalid, read};
 use super::{CertifiedKey, DocumentKey, KeysConfig, KeysError, TokenConfig, scheme_of};
+use crate::clock::Clock;
 
 /// What [`load`] found.
 pub(super) struct Loaded {
@@ -20,6 +22,7 @@ pub(super) struct Loaded {
     /// The key-encryption tokens, in order of preference.
     pub(super) encryption_pools: Vec<Pool>,
     pub(super) trust: TrustStore,
+    pub(super) list: Option<TrustList>,
     pub(super) chain: Vec<Certificate>,
     pub(super) log_certificate: Certificate,
 }
@@ -27,12 +30,12 @@ pub(super) struct Loaded {
 /// Loads the modules, logs in, and checks that each certificate belongs to its key. Blocks.
 ///
 /// A token without stand-in must be there. Of those that stand in for each other, one is enough.
-pub(super) fn load(config: KeysConfig) -> Result<Loaded, KeysError> {
+pub(super) fn load(config: KeysConfig, newest: Option<&TrustList>) -> Result<Loaded, KeysError> {
     config.check().map_err(KeysError::Invalid)?;
     let personal = Module::load_with(&config.first_module())?.personal(config.members.for_members())?;
     let log = open(&config, &config.log)?;
     let (encryption, encryption_pools) = encryption(&config)?;
-    let trust = TrustStore::from_pem_files(&config.trust).map_err(|err| invalid(&config.trust, err))?;
+    let (trust, list) = anchors::read(&config, newest, Clock.now())?;
     let chain =
         Certificate::all_from_pem(&read(&config.chain)?).map_err(|err| invalid(&config.chain, err))?;
     let organisation = organisation(&config)?;
@@ -56,6 +59,7 @@ pub(super) fn load(config: KeysConfig) -> Result<Loaded, KeysError> {
         encryption,
         encryption_pools,
         trust,
+        list,
         chain,
         log_certificate,
         config,

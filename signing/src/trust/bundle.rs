@@ -6,11 +6,13 @@
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
+
 use base64ct::{Base64, Encoding as _};
 use cabinet::{Digest, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Purpose, Terms, TrustStore};
+use super::{Purpose, Terms, TrustStore, Unreadable};
 use crate::certificate::{NotACertificate, pem};
 use crate::{Certificate, Invalid, cades};
 
@@ -66,6 +68,11 @@ pub enum BadBundle {
         "the trust bundle is not signed by a configured certificate ({0}): ask its publisher for the original file"
     )]
     Signature(#[from] Invalid),
+    /// Another list than the one that was seen under this number.
+    #[error(
+        "the trust bundle has number {0}, under which another list was seen: its publisher must give every list a number of its own"
+    )]
+    Forked(u64),
     /// An older list than one that was seen.
     #[error(
         "the trust bundle has number {found}, but number {seen} was seen: somebody brought an old list back; get the newest"
@@ -83,7 +90,8 @@ pub enum BadBundle {
 
 impl Bundle {
     /// Reads a bundle that one of `signers` must have signed; `last_sequence` is the highest number seen so far,
-    /// to be kept by the caller. The signer's certificate must be valid at `now`.
+    /// to be kept by the caller. The signer's certificate must be valid when the list was made: a list stays in force
+    /// when its publisher's certificate runs out, and a publisher is dismissed by taking him out of `signers`.
     ///
     /// # Errors
     ///
@@ -102,17 +110,41 @@ impl Bundle {
         let (text, _) = file.split_once(SIGNATURE_BEGIN).ok_or_else(|| malformed("no signature"))?;
         let signature = file.strip_prefix(text).unwrap_or_default();
         let cms = read_pem(signature).ok_or_else(|| malformed("the signature is not one PEM block"))?;
+        let bundle = Self::parse(text)?;
         let trust = TrustStore::new(signers.to_vec());
-        let verified = cades::verify(&cms, &Digest::of(text.as_bytes()), &trust, now)?;
+        let verified = cades::verify(&cms, &Digest::of(text.as_bytes()), &trust, bundle.issued)?;
         // A certificate under a configured one is not configured itself.
         if !signers.contains(&verified.signer) {
             return Err(Invalid::WrongSigner.into());
         }
-        let bundle = Self::parse(text)?;
         if let Some(seen) = last_sequence.filter(|seen| bundle.sequence < *seen) {
             return Err(BadBundle::RolledBack { found: bundle.sequence, seen });
         }
         if bundle.issued > now { Err(BadBundle::FromTheFuture(bundle.issued)) } else { Ok(bundle) }
+    }
+
+    /// Reads a bundle and the certificates of its publishers from files; else as [`Bundle::open`].
+    ///
+    /// # Errors
+    ///
+    /// [`Unreadable`]: keep the anchors in force and tell the operator.
+    pub fn open_file(
+        path: &Path,
+        signers: &Path,
+        last_sequence: Option<u64>,
+        now: Timestamp,
+    ) -> Result<(Self, Digest), Unreadable> {
+        use std::io::Read as _;
+        let signers = TrustStore::from_pem_files(signers)?;
+        let shown = path.display().to_string();
+        let mut file = Vec::new();
+        let most = u64::try_from(MAX_BUNDLE_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+        std::fs::File::open(path)
+            .and_then(|opened| opened.take(most).read_to_end(&mut file))
+            .map_err(|source| Unreadable::File { path: shown.clone(), source })?;
+        let bundle = Self::open(&file, signers.anchors(), last_sequence, now)
+            .map_err(|source| Unreadable::Bundle { path: shown, source })?;
+        Ok((bundle, Digest::of(&file)))
     }
 
     /// The text to be signed, detached, with [`cades::prepare`].

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { CODES, Problem } from '../api/problem';
 import { en } from './en';
@@ -38,3 +39,9 @@ function strings(value: unknown): string[] {
   if (typeof value === 'object' && value !== null) return Object.values(value).flatMap(strings);
   return [];
 }
+
+test('every act of the log has a name in both languages', () => {
+  const acts = [...readFileSync('../audit/src/act.rs', 'utf8').matchAll(/^ {4}\w+ = "([a-z-]+)",$/gm)].map(([, act]) => act);
+  expect(acts.length).toBeGreaterThan(30);
+  for (const language of [vi, en]) expect(Object.keys(language.entryKind).sort()).toEqual(acts.toSorted());
+});

@@ -14,6 +14,7 @@ use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 use signing::TrustStore;
 use signing::algorithm_policy::AlgorithmPolicy;
+use signing::trust::Bundle;
 use signing::validation::text::printable;
 use signing::validation::{Context, Indication, Integrity, RevocationRule, SignatureReport};
 use time::OffsetDateTime;
@@ -55,9 +56,12 @@ struct Verify {
     /// Files to verify.
     #[arg(required = true)]
     paths: Vec<PathBuf>,
-    /// Folder (or one file) of trust anchors in PEM.
+    /// Folder (or one file) of trust anchors in PEM; with --trust-signers, a signed trust bundle.
     #[arg(long, value_name = "DIR")]
     trust: Option<PathBuf>,
+    /// PEM certificates, one of which must have signed the trust bundle.
+    #[arg(long, value_name = "PEM", requires = "trust")]
+    trust_signers: Option<PathBuf>,
     /// Instant at which certificates must be valid, as 2026-06-07T16:05:31+07:00; by default now.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     at: Option<Timestamp>,
@@ -101,7 +105,11 @@ fn verify_all(arguments: &Verify) -> anyhow::Result<Verdict> {
     if is_for_one && arguments.paths.len() != 1 {
         bail!("--xml and --content are for one file: give exactly one path");
     }
-    let trust = arguments.trust.as_deref().map(TrustStore::from_pem_files).transpose()?;
+    let trust = arguments
+        .trust
+        .as_deref()
+        .map(|path| anchors(path, arguments.trust_signers.as_deref()))
+        .transpose()?;
     let seen = arguments.seen.as_deref().map(read_checkpoint).transpose()?;
     let material = arguments.evidence.as_deref().map(evidence::of_folder).transpose()?.unwrap_or_default();
     let algorithms = arguments.algorithms.as_deref().map(read_policy).transpose()?;
@@ -137,6 +145,13 @@ fn verify_all(arguments: &Verify) -> anyhow::Result<Verdict> {
         }
     }
     Ok(worst)
+}
+
+fn anchors(path: &Path, signers: Option<&Path>) -> anyhow::Result<TrustStore> {
+    match signers {
+        None => Ok(TrustStore::from_pem_files(path)?),
+        Some(signers) => Ok(Bundle::open_file(path, signers, None, now()?)?.0.into_store()),
+    }
 }
 
 fn write_xml(place: &Path, path: &Path, report: &Report, conditions: &Conditions<'_>) -> anyhow::Result<()> {
