@@ -88,13 +88,21 @@ export class Passkeys {
     await this.reader.look('passkeys-last-tablet');
     await this.page.getByRole('dialog').getByRole('button', { name: 'Quay lại', exact: true }).click();
     await this.#present(false);
-    // A stick beside the device of before.
-    const spare = await this.#another({ transport: 'usb' });
+    const spare = await this.#another({ transport: 'hybrid' });
     await this.add('Khóa dự phòng');
-    await this.#present(true);
+    // First the spare is touched, then the device of before: one that is not asked would answer that it has no passkey.
+    let n = 0;
+    await this.page.route('**/unlock/challenge', async (route) => {
+      n += 1;
+      await this.#present(n === 1, spare);
+      await this.#present(n === 2);
+      await route.continue();
+    });
     await this.page.getByRole('button', { name: /Dùng thêm “Khóa dự phòng”/ }).click();
     await this.#do('Đổi');
-    await this.page.getByText('Mở khóa ký', { exact: true }).nth(1).waitFor();
+    await this.page.unroute('**/unlock/challenge');
+    await this.#present(true, spare);
+    await this.page.locator('li').filter({ hasText: 'Khóa dự phòng' }).getByText('Mở khóa ký').waitFor();
     await this.page.getByRole('button', { name: /^Gỡ: Máy tính bảng/ }).click();
     await this.#do('Gỡ');
     await this.page.getByText('Máy tính bảng ở cơ quan').waitFor({ state: 'hidden' });
@@ -130,8 +138,8 @@ export class Passkeys {
     assert.match(verified, /"verdict":\s*"verified"/, verified);
   }
 
-  async #present(enabled) {
-    await this.cdp.send('WebAuthn.setAutomaticPresenceSimulation', { authenticatorId: this.id, enabled });
+  async #present(enabled, authenticatorId = this.id) {
+    await this.cdp.send('WebAuthn.setAutomaticPresenceSimulation', { authenticatorId, enabled });
   }
 
   async #press(name) {
