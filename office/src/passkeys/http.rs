@@ -139,13 +139,15 @@ async fn add_passkey(
     getrandom::fill(&mut salt).map_err(|err| Problem::internal(&err))?;
     let new = NewPasskey { name, credential, salt };
     let mut tx = app.begin(&permit).await?;
-    let id = store::insert(&mut tx, &app.keys, who.id, &new, now).await.map_err(|err| match err {
-        StoreError::Conflict => Problem::conflict(
-            "passkey-not-added",
-            "this passkey is on file already, or there are too many: remove one first",
-        ),
-        other => other.into(),
-    })?;
+    let id = match store::insert(&mut tx, &app.keys, who.id, &new, now).await {
+        Err(StoreError::Conflict) => {
+            return Err(Problem::conflict(
+                "passkey-not-added",
+                "this passkey is on file already, or there are too many: remove one first",
+            ));
+        }
+        other => other?,
+    };
     tx.commit(now, Draft::act(Act::PasskeyAdded, Some(who.id), [("passkey", id.clone())])).await?;
     Ok((StatusCode::CREATED, Json(own(&app, &who, &id).await?.into())))
 }
