@@ -196,8 +196,10 @@ async fn everybody_keeps_his_own_passkeys_and_nobody_anothers() -> anyhow::Resul
     for act in ["passkey-added", "passkey-named", "passkey-refused", "passkey-removed"] {
         assert!(!entries(&house, act).await?.is_empty(), "{act}");
     }
-    let rest = String::from_utf8_lossy(&std::fs::read(house.dir().join("data/ecabinet.db"))?).into_owned();
-    assert!(!rest.contains("Điện thoại"), "names are sealed");
+    for name in ["ecabinet.sqlite", "ecabinet.sqlite-wal"] {
+        let bytes = std::fs::read(house.dir().join("data").join(name))?;
+        assert!(!contains(&bytes, "Điện thoại".as_bytes()), "names are sealed");
+    }
     Ok(())
 }
 
@@ -327,6 +329,65 @@ async fn check_ballots(
     let again = member.act(&path, &body(activation), &key()).await?;
     assert!(again.status.is_client_error(), "neither the statement nor the confirmation counts twice");
     Ok(())
+}
+
+/// The states that a crash leaves on disk, before and after the token was asked, in both directions.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_pin_that_was_cut_off_signs_nothing_until_its_owner_shows_which_pin_opens()
+-> anyhow::Result<()> {
+    let mut stage = Stage::in_session().await?;
+    let vote = stage.open_vote().await?;
+    let mut member = stage.house.user("bt01").await?;
+    let pin = member.account["pin"].as_str().context("PIN")?.to_owned();
+    let (mut device, long) = (device(&stage.house)?, authenticator::encode(&[0x3c; 32]));
+    let wrap = authenticator::encode(&[2; 72]);
+    add(&mut member, &mut device).await?.expect(201)?;
+    let settle = format!("{UNLOCK}/settlement");
+    let unchanged = member.put(&settle, &json!({"pin": pin})).await?;
+    assert_eq!(unchanged.problem(), (409, "unlock-changed".to_owned()), "there is no doubt");
+    change(&mut member, &mut device, UNLOCK, (&pin, &long), Some(&wrap)).await?.expect(204)?;
+
+    // After the token: the long PIN opens, and nobody wrote it down yet.
+    cut_off(&mut stage, &mut member, "to-passkey")?;
+    let refused = member.cast(&vote, "agree").await?;
+    assert_eq!(refused.problem(), (409, "unlock-in-doubt".to_owned()));
+    let listed = member.get(KEYS).await?.expect(200)?;
+    assert_eq!((&listed["unlock"], &listed["passkeys"][0]["wrap"]), (&json!("to-passkey"), &json!(wrap)));
+    let path = format!("{KEYS}/{}", listed["passkeys"][0]["id"].as_str().context("id")?);
+    assert_eq!(remove(&mut member, &path).await?.problem(), (409, "passkey-unlocks-signing".to_owned()));
+    let wrong = member.put(&settle, &json!({"pin": pin})).await?;
+    assert_eq!(wrong.problem(), (422, "pin-incorrect".to_owned()), "it is not the short one: try the other");
+    member.put(&settle, &json!({"pin": long})).await?.expect(204)?;
+    assert_eq!(member.get(KEYS).await?.expect(200)?["unlock"], "passkey");
+
+    // On the way back, before the token was asked: the long PIN still opens, and its wrap is still there.
+    cut_off(&mut stage, &mut member, "to-pin")?;
+    member.put(&settle, &json!({"pin": long})).await?.expect(204)?;
+    let listed = member.get(KEYS).await?.expect(200)?;
+    assert_eq!((&listed["unlock"], &listed["passkeys"][0]["wrap"]), (&json!("passkey"), &json!(wrap)));
+
+    // And after it: the new short PIN opens.
+    device.origin = stage.house.json("addresses.json")?["public"].as_str().context("public")?.to_owned();
+    change(&mut member, &mut device, &format!("{UNLOCK}/pin"), (&long, &pin), None).await?.expect(204)?;
+    cut_off(&mut stage, &mut member, "to-pin")?;
+    member.put(&settle, &json!({"pin": pin})).await?.expect(204)?;
+    member.cast(&vote, "agree").await?.expect(201)?;
+    Ok(())
+}
+
+/// Kills the appliance, leaves the member's row as a crash would, and starts it again.
+fn cut_off(stage: &mut Stage, member: &mut User, state: &str) -> anyhow::Result<()> {
+    stage.house.kill()?;
+    let database = stage.house.dir().join("data/ecabinet.sqlite");
+    let script = "import sqlite3, sys\n\
+        base = sqlite3.connect(sys.argv[1])\n\
+        base.execute('delete from unlocks')\n\
+        base.execute('insert into unlocks select person, ?, 0 from passkeys limit 1', (sys.argv[2],))\n\
+        base.commit()";
+    let output = Command::new("python3").args(["-c", script]).arg(database).arg(state).output()?;
+    anyhow::ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    stage.house.run()?;
+    member.move_to(&stage.house.json("addresses.json")?)
 }
 
 /// Disk, database and token folder in hand, and the wrap of the long PIN: the old PIN opens nothing, nor does any
