@@ -62,7 +62,7 @@ type Lie = (&'static str, fn(&mut Claim));
 const LIES: [Lie; 15] = [
     ("another origin", |claim| claim.origin = "https://phishing.example".to_owned()),
     ("an origin that ends like ours", |claim| {
-        claim.origin = claim.origin.replace("localhost", "badlocalhost")
+        claim.origin = claim.origin.replace("localhost", "badlocalhost");
     }),
     ("an origin below ours", |claim| claim.origin = claim.origin.replace("localhost", "www.localhost")),
     ("an origin on another port", |claim| claim.origin = "https://localhost:1".to_owned()),
