@@ -3,6 +3,7 @@
 //! The documents stay with whoever asks: what is kept here is what was authorised, and what became of it.
 
 pub mod http;
+mod offer;
 mod sign;
 pub mod store;
 
@@ -108,7 +109,7 @@ pub enum Level {
 }
 
 impl Level {
-    const ALL: [Self; 4] = [Self::B, Self::T, Self::Lt, Self::Lta];
+    pub(crate) const ALL: [Self; 4] = [Self::B, Self::T, Self::Lt, Self::Lta];
 
     /// `B`, `T`, `LT` or `LTA`.
     #[must_use]

@@ -313,10 +313,12 @@ impl Keys {
     /// The key of the appliance with this label that signs documents.
     #[must_use]
     pub fn document_key(&self, label: &str) -> Option<&DocumentKey> {
-        [Some(&self.0.organisation), self.0.batch.as_ref()]
-            .into_iter()
-            .flatten()
-            .find(|key| key.label() == label)
+        self.document_keys().find(|key| key.label() == label)
+    }
+
+    /// The keys of the appliance that sign documents.
+    pub fn document_keys(&self) -> impl Iterator<Item = &DocumentKey> {
+        [Some(&self.0.organisation), self.0.batch.as_ref()].into_iter().flatten()
     }
 
     /// Signs `digest` with a key of the appliance that signs documents, on the token whose turn it is; with the error

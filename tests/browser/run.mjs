@@ -1,8 +1,10 @@
 // One Government session in the browser: two members vote there (one on a phone), the chair, the secretary and the
 // clerk take their steps, and everybody else uses the API. Ends with a line `N passed, N failed`.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
+import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -98,7 +100,7 @@ async function test(name, run) {
 
 const meeting = house.addresses.meeting;
 const at = `/meetings/${meeting}`;
-let secretary, chair, tablet, phone, holder, vote, resolution;
+let secretary, chair, clerk, tablet, phone, holder, vote, resolution;
 
 try {
   await test('everybody signs in with password and code', async () => {
@@ -245,7 +247,7 @@ try {
     await chair.enterPin('Ký');
     await chair.page.getByText('Thủ tướng đã ký').first().waitFor();
     await chair.page.getByRole('dialog').waitFor({ state: 'hidden' });
-    const clerk = await (await Reader.open('vanthu', DESK)).signIn();
+    clerk = await (await Reader.open('vanthu', DESK)).signIn();
     await clerk.look('home-clerk-desk');
     await clerk.page.getByRole('link', { name: /^Xem và đóng dấu/ }).click();
     await clerk.button('Cấp số và đóng dấu').click();
@@ -264,6 +266,42 @@ try {
     await tablet.goto('/search?q=dinh+danh');
     await tablet.page.locator('mark').first().waitFor();
     await tablet.look('search-tablet');
+  });
+
+  await test('the clerk reviews a list, permits it once, and takes the signed documents home', async () => {
+    const { page } = clerk;
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ecabinet-list-'));
+    const place = (name) => path.join(folder, name);
+    fs.copyFileSync(path.join(data, 'vn-pdf/an_le_so_432021AL.pdf'), place('Án lệ 43.pdf'));
+    fs.copyFileSync(path.join(data, 'vn-pdf/an_le_so_432021AL.pdf'), place('Bản sao.pdf'));
+    fs.copyFileSync(path.join(data, 'vn-pdf/an_le_so_552022AL.pdf'), place('Án lệ 55.pdf'));
+    fs.writeFileSync(place('Hỏng.pdf'), '%PDF-1.7 and nothing else');
+    fs.writeFileSync(place('Ghi chú.txt'), 'no PDF');
+    await page.getByRole('link', { name: 'Ký danh sách' }).click();
+    await page.getByText('Danh sách chưa có văn bản nào.').waitFor();
+    await clerk.look('lists-empty-desk');
+    await page.locator('input[type=file]').setInputFiles(['Án lệ 43.pdf', 'Hỏng.pdf', 'Án lệ 55.pdf', 'Bản sao.pdf', 'Ghi chú.txt'].map(place));
+    await page.getByText('Bản sao.pdf: đã có trong danh sách.').waitFor();
+    await page.getByText('Ghi chú.txt: không phải tệp PDF.').waitFor();
+    await clerk.look('lists-chosen-desk');
+    await clerk.button('Ký 3 văn bản').click();
+    await page.getByRole('dialog').getByText('mã băm khớp với nguyên văn').waitFor();
+    await clerk.look('lists-permit-desk');
+    await clerk.enterPin('Ký 3 văn bản');
+    await page.getByText('Đã ký 2 trên 3 văn bản.').first().waitFor();
+    await clerk.look('lists-done-desk');
+    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Tải về Án lệ 43.pdf' }).click()]);
+    assert.equal(download.suggestedFilename(), 'Án lệ 43-da-ky.pdf');
+    await download.saveAs(place('signed.pdf'));
+    assert.match(execFileSync('pdfsig', ['-nocert', place('signed.pdf')], { encoding: 'utf8' }), /Signature is Valid/);
+    await page.getByRole('link', { name: 'Phiên họp' }).click();
+    await page.getByRole('link', { name: 'Ký danh sách' }).click();
+    await page.getByText('Đã ký 2 trên 3 văn bản.').first().waitFor();
+    await clerk.button('Lập lại danh sách với văn bản chưa ký').click();
+    await page.getByText('Hỏng.pdf').waitFor();
+    await clerk.page.setViewportSize(PHONE);
+    await clerk.look('lists-phone');
+    fs.rmSync(folder, { recursive: true });
   });
 
   await test('the auditor reads the log; a stranger sees no meeting', async () => {

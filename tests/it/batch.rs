@@ -114,6 +114,11 @@ async fn an_authorisation_is_for_one_person_and_exactly_these_documents_each_onc
     let (one, other) =
         (fs::read(data.join("an_le_so_432021AL.pdf"))?, fs::read(data.join("an_le_so_552022AL.pdf"))?);
     let mut operator = house.user("vanhanh").await?;
+    let offer = operator.get("/api/batches").await?.expect(200)?;
+    assert_eq!(offer["keys"][0]["label"], "batch");
+    assert_eq!((&offer["keys"][1], &offer["levels"][3]), (&Value::Null, &"LTA".into()), "{offer}");
+    let none = house.user("bt07").await?.get("/api/batches").await?.expect(200)?;
+    assert_eq!(none["keys"], json!([]), "members sign no lists");
     let batch =
         authorise(&mut operator, "batch", &[("một.pdf", &one), ("hai.pdf", &other)]).await?.expect(201)?;
     let batch = batch["id"].as_str().context("batch")?.to_owned();

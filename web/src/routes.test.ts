@@ -11,6 +11,7 @@ const every: Record<keyof typeof path, string> = {
   vote: path.vote(id),
   resolution: path.resolution(id),
   search: path.search('định danh'),
+  lists: path.lists(),
   audit: path.audit(),
   passkeys: path.passkeys(),
 };

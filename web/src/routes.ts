@@ -8,6 +8,7 @@ export type Route =
   | { screen: 'vote'; vote: string }
   | { screen: 'resolution'; resolution: string }
   | { screen: 'search'; query: string }
+  | { screen: 'lists' }
   | { screen: 'audit' }
   | { screen: 'passkeys' }
   | { screen: 'unknown' };
@@ -21,6 +22,7 @@ export const path = {
   vote: (vote: string) => `/votes/${encodeURIComponent(vote)}`,
   resolution: (resolution: string) => `/resolutions/${encodeURIComponent(resolution)}`,
   search: (words = '') => '/search' + query({ q: words }),
+  lists: () => '/lists',
   audit: () => '/audit',
   passkeys: () => '/passkeys',
 } as const;
@@ -33,6 +35,7 @@ export function match(pathname: string, search: string): Route {
   if (head === undefined) return { screen: 'meetings' };
   if (id === undefined) {
     if (head === 'search') return { screen: 'search', query: (asked.get('q') ?? '').normalize('NFC') };
+    if (head === 'lists') return { screen: 'lists' };
     if (head === 'audit') return { screen: 'audit' };
     if (head === 'passkeys') return { screen: 'passkeys' };
     return { screen: 'unknown' };

@@ -19,7 +19,8 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::{
-    AUTHORISED_S, Batch, BatchDocument, DocumentState, Level, MAX_DOCUMENT_BYTES, MAX_DOCUMENTS, sign, store,
+    AUTHORISED_S, Batch, BatchDocument, DocumentState, Level, MAX_DOCUMENT_BYTES, MAX_DOCUMENTS, offer, sign,
+    store,
 };
 use crate::app::{App, SignedIn};
 use crate::entries::Draft;
@@ -36,6 +37,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(sign_batch_document))
         .layer(DefaultBodyLimit::max(MAX_DOCUMENT_BYTES));
     OpenApiRouter::new()
+        .merge(offer::routes())
         .routes(routes!(authorise_batch))
         .routes(routes!(get_batch, withdraw_batch))
         .merge(documents)
@@ -110,7 +112,7 @@ async fn authorise_batch(
     let permit = app.permit(&who, SignBatch, &resource(&app, &new.key)?).await?;
     let (batch, activation) = drawn_up(&app, &who, new)?;
     let signer = cast::signer(&app, &who)?;
-    let pin = activation.pin_alone(&app, &who).await?;
+    let pin = activation.unlock(&app, &who, &set_digest(&batch.documents)).await?;
     app.keys.check_pin(who.id, signer.token, pin).await?;
     let fact = BatchAuthorised {
         batch: batch.id,

@@ -95,15 +95,6 @@ impl Activation {
     pub async fn unlock(self, app: &App, who: &SignedIn, shown: &Digest) -> Result<hsm::Pin, Problem> {
         unlock::authorise(app, who.id, self.pin, self.passkey, shown).await
     }
-
-    /// The PIN of somebody at the appliance's own machine, where no passkey is.
-    ///
-    /// # Errors
-    ///
-    /// As [`unlock::pin_alone`]: nothing was asked of the token.
-    pub async fn pin_alone(self, app: &App, who: &SignedIn) -> Result<hsm::Pin, Problem> {
-        unlock::pin_alone(app, who.id, self.pin).await
-    }
 }
 
 /// Opens the vote on an item: freezes the roll, the rule set and the digests of the item's papers.

@@ -1,8 +1,8 @@
 /** Every request the client makes, and the only file that knows an address of the interface. */
 import { asProblem, Problem } from './problem';
 import type {
-  Activation, Document, DocumentKind, Item, LogPage, Meeting, MeetingList, NewMeeting, NewResolution, NewRoll, PageWords, Passkey, PasskeyChallenge, Passkeys, Person,
-  Prepared, Choice, Receipt, Resolution, Role, SearchResult, Session, Vote,
+  Activation, Batch, Document, DocumentKind, Item, LogPage, Meeting, MeetingList, NewBatch, NewMeeting, NewResolution, NewRoll, PageWords, Passkey,
+  PasskeyChallenge, Passkeys, Person, Prepared, Choice, Receipt, Resolution, Role, SearchResult, Session, SigningOffer, Vote,
 } from './types';
 
 const ANSWER_MS = 30_000;
@@ -86,6 +86,11 @@ export const api = {
   sealResolution: (resolution: string, activation: Activation, key: string) =>
     post<Resolution>(`/api/resolutions/${seg(resolution)}/seal`, { activation }, { key }),
 
+  signingOffer: () => get<SigningOffer>('/api/batches'),
+  authoriseBatch: (batch: NewBatch, activation: Activation, key: string) => post<Batch>('/api/batches', { ...batch, activation }, { key }),
+  signBatchDocument: (batch: string, number: number, file: Blob) => exchange(`/api/batches/${seg(batch)}/documents/${number}`, file),
+  withdrawBatch: (batch: string) => call<Batch>('DELETE', `/api/batches/${seg(batch)}`),
+
   search: (words: string, limit = 20) =>
     get<SearchResult>('/api/search?' + new URLSearchParams({ q: words.normalize('NFC'), limit: limit.toString() }).toString()),
   entries: (after: number, limit = 100) => get<LogPage>(`/api/log/entries?after=${after}&limit=${limit}`),
@@ -107,23 +112,27 @@ async function call<T>(method: string, at: string, options: Options = {}): Promi
   const headers: Record<string, string> = { Accept: 'application/json, application/problem+json' };
   if (options.body !== undefined) headers['Content-Type'] = 'application/json';
   if (options.key !== undefined) headers['Idempotency-Key'] = options.key;
+  const body = options.body === undefined ? null : encode(options.body);
+  const read = async (response: Response) => (response.status === 204 ? (null as T) : ((await response.json()) as T));
+  return request(at, { method, headers, body }, read, ANSWER_MS, options.ofSignIn === true);
+}
+
+/** Sends a PDF and is answered with a PDF. */
+async function exchange(at: string, file: Blob): Promise<Blob> {
+  const headers = { Accept: 'application/pdf, application/problem+json', 'Content-Type': 'application/pdf' };
+  return request(at, { method: 'PUT', headers, body: file }, (response) => response.blob(), UPLOAD_MS);
+}
+
+async function request<T>(at: string, what: RequestInit, read: (response: Response) => Promise<T>, within_ms: number, ofSignIn = false): Promise<T> {
   let response: Response;
   try {
-    response = await fetch(at, {
-      method,
-      headers,
-      body: options.body === undefined ? null : encode(options.body),
-      credentials: 'same-origin',
-      cache: 'no-store',
-      redirect: 'error',
-      signal: AbortSignal.timeout(ANSWER_MS),
-    });
-    if (response.ok) return response.status === 204 ? (null as T) : ((await response.json()) as T);
+    response = await fetch(at, { ...what, credentials: 'same-origin', cache: 'no-store', redirect: 'error', signal: AbortSignal.timeout(within_ms) });
+    if (response.ok) return await read(response);
   } catch {
     throw new Problem('no-connection', 0);
   }
   const problem = await Problem.of(response);
-  if (problem.status === 401 && options.ofSignIn !== true) onSignedOut();
+  if (problem.status === 401 && !ofSignIn) onSignedOut();
   throw problem;
 }
 

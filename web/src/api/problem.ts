@@ -15,7 +15,8 @@ export const CODES = [
   // signing
   'pin-incorrect', 'pin-locked', 'pin-malformed', 'no-signing-key', 'token-unavailable', 'clock-went-back',
   'not-properly-signed', 'no-signature-image', 'no-seal-image',
-  'idempotency-key-missing', 'idempotency-key-reused',
+  'idempotency-key-missing', 'idempotency-key-reused', 'key-suspended', 'key-quota-reached', 'certificate-revoked',
+  'level-unavailable', 'timestamp-unavailable', 'status-unavailable', 'batch-expired', 'document-settled', 'not-the-authorised-document', 'bad-list',
   // passkeys
   'passkey-challenge-gone', 'passkey-missing', 'passkey-not-added', 'passkey-refused', 'passkey-required', 'passkey-unlocks-signing', 'pin-form',
   'unlock-changed', 'unlock-in-doubt',

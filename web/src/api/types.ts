@@ -322,3 +322,22 @@ export interface LiveEvent {
   n_cast?: number;
   n_members?: number;
 }
+
+/** What the caller may put on a list: keys, levels, limits. */
+export interface SigningOffer {
+  keys: { label: string; holder: string; purpose: 'batch' | 'organisation' }[];
+  levels: string[];
+  n_documents_max: number;
+  n_bytes_max: number;
+}
+
+export interface NewBatch {
+  key: string;
+  level: string;
+  documents: { name: string; digest: string }[];
+}
+
+export interface Batch {
+  id: string;
+  expires_at: string;
+}
