@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use office::clock::Clock;
 use office::keys::{KeysConfig, anchors};
+use office::passkeys::DoorNames;
 use office::settings::BodyConfig;
 use office::start::OfficeConfig;
 use office::trust::TrustConfig;
@@ -54,8 +55,26 @@ pub struct ListenConfig {
     /// the service alone.
     #[serde(default)]
     pub local: Option<PathBuf>,
-    /// Host names that clients use; a request for another host is refused.
+    /// Host names that clients use; a request for another host is refused. Passkeys are bound to the first.
     pub names: Vec<String>,
+    /// Exactly the origins at which passkeys may be used, as browsers write them: `https://ecabinet.example`. If left
+    /// out, the first name with the public port.
+    #[serde(default)]
+    pub origins: Vec<String>,
+}
+
+impl ListenConfig {
+    /// The names that passkeys are bound to.
+    #[must_use]
+    pub fn door_names(&self) -> DoorNames {
+        let host = self.names.first().cloned().unwrap_or_default();
+        let origins = if self.origins.is_empty() {
+            vec![format!("https://{host}:{}", self.public.port())]
+        } else {
+            self.origins.clone()
+        };
+        DoorNames { host, origins }
+    }
 }
 
 /// Certificates of the listeners.

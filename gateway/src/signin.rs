@@ -1,4 +1,6 @@
-//! Signing in and out: password, then a one-time code; or a card.
+//! Signing in and out: password, then a one-time code; or a passkey; or a card.
+
+mod passkey;
 
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -30,6 +32,8 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(sign_in, who_am_i, sign_out))
         .routes(routes!(second_step))
+        .routes(routes!(passkey::sign_in))
+        .routes(routes!(passkey::begin))
         .routes(routes!(card))
         .routes(routes!(local))
 }
@@ -250,8 +254,7 @@ async fn local(
     else {
         return Err(refuse(&app, &throttle, &peer, None, &step.username, "local", now).await?);
     };
-    let pin = hsm::Pin::take(step.pin.into_inner())
-        .map_err(|err| Problem::unusable("pin-malformed", err.to_string()))?;
+    let pin = office::passkeys::unlock::pin_alone(&app, person, step.pin).await?;
     app.keys.check_pin(person, signer.token, pin).await?;
     let credentials = store::credentials_by_id(&app.db, &app.keys, person).await?;
     let token = draw_token()?;

@@ -177,13 +177,14 @@ impl TokenError {
 }
 
 /// The calls whose effect outlives them, as [`call_name`] writes them, and a worker that stopped in one.
-const LEAVES_SOMETHING: [&str; 7] = [
+const LEAVES_SOMETHING: [&str; 8] = [
     "C_Sign",
     "C_GenerateKey",
     "C_GenerateKeyPair",
     "C_CreateObject",
     "C_InitToken",
     "C_InitPIN",
+    "C_SetPIN",
     "a worker",
 ];
 
@@ -306,7 +307,8 @@ const fn sent(function: Function) -> Sent {
         | Function::GenerateKeyPair
         | Function::CreateObject
         | Function::InitToken
-        | Function::InitPIN => Sent::Perhaps,
+        | Function::InitPIN
+        | Function::SetPIN => Sent::Perhaps,
         _ => Sent::No,
     }
 }
@@ -338,6 +340,7 @@ const fn call_name(function: Function) -> &'static str {
         Function::Login => "C_Login",
         Function::Logout => "C_Logout",
         Function::OpenSession => "C_OpenSession",
+        Function::SetPIN => "C_SetPIN",
         Function::Sign => "C_Sign",
         Function::SignInit => "C_SignInit",
         _ => "a PKCS#11 call",

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cryptoki::error::{Error as Ck, RvError};
+
 use crate::crew::{Crew, CrewSize};
 use crate::door::{KeyPin, LoggedIn, Standing, log_in};
 use crate::error::{Fault, Sent, TokenError};
@@ -14,7 +16,7 @@ use crate::scheme::{Owned, RawSignature, Scheme, ToSign};
 use crate::seat::examine;
 use crate::sign;
 use crate::spki::PublicKeyDer;
-use crate::{Health, KeyLabel, Pin, TokenName};
+use crate::{Health, KeyLabel, Pin, PinForm, TokenName};
 
 /// The size and patience of [`PersonalTokens`].
 #[derive(Clone, Copy, Debug)]
@@ -108,6 +110,32 @@ impl PersonalTokens {
         self.act(token.into(), pin, self.0.config.deadline, |_| Ok(()))
     }
 
+    /// Changes the PIN of a member's token: logs in with `old`, sets `new`, logs out.
+    ///
+    /// Where the answer does not come, or comes in doubt, either PIN may be the right one: the error says
+    /// [`Sent::Perhaps`], and nothing is tried again here. Keep both until the member has shown which one opens.
+    ///
+    /// # Errors
+    ///
+    /// * [`TokenError::PinForm`]: such tokens take no PIN like `new`; the token was not asked, or refused it.
+    /// * Otherwise as [`PersonalTokens::sign`]; [`TokenError::PinIncorrect`] is about `old`.
+    pub fn change_pin<T>(&self, token: &T, old: &Pin, new: &Pin) -> Result<(), TokenError>
+    where
+        TokenName: for<'a> From<&'a T>,
+    {
+        self.0.library.check_pin_form(new)?;
+        let (given, new) = (old.clone(), new.clone());
+        self.act(token.into(), old, self.0.config.deadline, move |logged_in| {
+            match logged_in.session.set_pin(given.secret(), new.secret()) {
+                // A PIN of another length or other letters than the token takes: nothing was changed.
+                Err(Ck::Pkcs11(RvError::PinLenRange | RvError::PinInvalid, _)) => {
+                    Err(TokenError::PinForm { form: form_of(logged_in)? }.into())
+                }
+                other => Ok(other?),
+            }
+        })
+    }
+
     /// Makes a key pair for signing on a member's token.
     ///
     /// # Errors
@@ -163,6 +191,14 @@ impl fmt::Debug for PersonalTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PersonalTokens").field("health", &self.health()).finish_non_exhaustive()
     }
+}
+
+/// The lengths that a token gives for its PINs.
+fn form_of(logged_in: &LoggedIn) -> Result<PinForm, Fault> {
+    let slot = logged_in.session.get_session_info()?.slot_id();
+    let info = logged_in.library.raw.token_info(slot)?;
+    let (min_len_bytes, max_len_bytes) = (info.min_pin_length(), info.max_pin_length());
+    Ok(PinForm { min_len_bytes, max_len_bytes, digits_only: false })
 }
 
 struct Failed {

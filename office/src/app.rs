@@ -23,6 +23,7 @@ use crate::keys::Keys;
 use crate::live::Live;
 use crate::log::Log;
 use crate::parser::Parser;
+use crate::passkeys::Ceremonies;
 use crate::people::Directory;
 use crate::people::sessions::Session;
 use crate::search::Searching;
@@ -59,6 +60,8 @@ pub struct AppParts {
     pub log: Log,
     /// Page images kept in memory.
     pub pages: Pages,
+    /// Ceremonies of passkeys that are under way.
+    pub passkeys: Ceremonies,
     /// The process that reads hostile files.
     pub parser: Parser,
     /// Policies in force.

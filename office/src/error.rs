@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use cabinet::Refusal;
+use hsm::TokenError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -64,6 +65,26 @@ impl Problem {
     #[must_use]
     pub fn not_signed_in() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "not-signed-in", "sign in first")
+    }
+
+    /// 403: this person's key is unlocked by his passkey alone.
+    #[must_use]
+    pub fn passkey_required() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "passkey-required",
+            "this key is unlocked by a passkey: confirm with it what is to be signed",
+        )
+    }
+
+    /// 403: a passkey's answer does not count.
+    #[must_use]
+    pub fn passkey_refused() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "passkey-refused",
+            "the passkey's answer does not count here: begin again, or use another passkey",
+        )
     }
 
     /// 400: the request cannot be read.
@@ -188,6 +209,9 @@ impl From<KeysError> for Problem {
                 "key-suspended",
                 "this key is suspended: a security officer resumes it (`ecabinet keys resume`)",
             ),
+            KeysError::Token(TokenError::PinForm { form }) => {
+                Self::unusable("pin-form", format!("this token takes PINs of {form}"))
+            }
             KeysError::Token(cause) => {
                 tracing::error!(%cause, "token unavailable");
                 Self::unavailable(

@@ -26,7 +26,7 @@ use cabinet::Timestamp;
 use cabinet::id::PersonId;
 use hsm::{
     HealthState, KekSet, KeyKind, KeyLabel, Module, Next, PersonalTokens, Pin, Pool, RawSignature, Scheme,
-    ToSign, TokenError, TokenLabel, Wraps,
+    Sent, ToSign, TokenError, TokenLabel, Wraps,
 };
 use signing::trust::Unreadable;
 use signing::{Certificate, SignatureAlgorithm, TrustStore, cades, pades};
@@ -90,6 +90,24 @@ pub struct Signer {
     pub key: KeyLabel,
     /// The certificate of that key.
     pub certificate: Certificate,
+}
+
+/// What became of a token's PIN.
+#[derive(Debug)]
+#[must_use = "in doubt, both PINs are kept"]
+pub enum Changed {
+    /// The new one opens.
+    Yes,
+    /// The old one opens.
+    No(KeysError),
+    /// Either may open: ask its owner.
+    Unknown(KeysError),
+}
+
+/// What the token's answer said of a PIN.
+enum Asked {
+    Unchanged,
+    PerhapsChanged,
 }
 
 /// The appliance's keys.
@@ -267,6 +285,27 @@ impl Keys {
             .pins
             .guard(&self.0.db, person, || blocking(move || Ok(personal.check_pin(&token, &pin)?)))
             .await
+    }
+
+    /// Changes the PIN of a person's token. A wrong old PIN is counted and logged, as when signing.
+    pub async fn change_pin(&self, person: PersonId, token: TokenLabel, old: Pin, new: Pin) -> Changed {
+        if let Err(err) = self.check_clock() {
+            return Changed::No(err);
+        }
+        let personal = self.0.personal.clone();
+        // What fails before the token is asked changes nothing; what fails after it answered may have.
+        let answer = std::sync::OnceLock::new();
+        let attempt = async {
+            let result = blocking(move || Ok(personal.change_pin(&token, &old, &new)?)).await;
+            let surely_not = matches!(&result, Err(KeysError::Token(err)) if err.sent() == Sent::No);
+            answer.get_or_init(|| if surely_not { Asked::Unchanged } else { Asked::PerhapsChanged });
+            result
+        };
+        match (self.0.pins.guard(&self.0.db, person, || attempt).await, answer.get()) {
+            (Ok(()), _) => Changed::Yes,
+            (Err(err), None | Some(Asked::Unchanged)) => Changed::No(err),
+            (Err(err), Some(Asked::PerhapsChanged)) => Changed::Unknown(err),
+        }
     }
 
     /// The key that signs time-stamps, if this appliance issues any.

@@ -19,6 +19,7 @@ pub mod live;
 pub mod log;
 pub mod meetings;
 pub mod parser;
+pub mod passkeys;
 pub mod people;
 pub mod resolutions;
 pub mod router;

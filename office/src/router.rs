@@ -12,7 +12,9 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::error::Problem;
 use crate::json::Json;
-use crate::{batches, dossiers, entries, keys, meetings, people, resolutions, search, validation, votes};
+use crate::{
+    batches, dossiers, entries, keys, meetings, passkeys, people, resolutions, search, validation, votes,
+};
 
 /// Largest JSON body, in bytes.
 const MAX_JSON_BYTES: usize = 1 << 20;
@@ -47,6 +49,7 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Api::openapi())
         .routes(routes!(health))
         .merge(people::http::routes())
+        .merge(passkeys::http::routes())
         .merge(meetings::http::routes())
         .merge(dossiers::http::routes())
         .merge(votes::http::routes())

@@ -23,6 +23,7 @@ use crate::keys::{Keys, KeysConfig, anchors, completing};
 use crate::live::Live;
 use crate::log::Log;
 use crate::parser::Parser;
+use crate::passkeys::{Ceremonies, DoorNames};
 use crate::people::Directory;
 use crate::search::Searching;
 use crate::settings::BodyConfig;
@@ -100,8 +101,10 @@ pub async fn open(
     keys: KeysConfig,
     body: BodyConfig,
     trust: TrustConfig,
+    names: &DoorNames,
     parser: Parser,
 ) -> Result<App, StartError> {
+    let passkeys = Ceremonies::new(names, &body.name).map_err(part("signing in by passkey"))?;
     let rules = read_rules(&config)?;
     let policy = match &config.policies {
         Some(folder) => Policy::load(folder),
@@ -154,6 +157,7 @@ pub async fn open(
         log,
         pages: Pages::default(),
         parser,
+        passkeys,
         policy: Arc::new(policy),
         rules,
         searching,

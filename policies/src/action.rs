@@ -46,6 +46,10 @@ actions! {
     ListPeople on Office;
     /// Has a document of his own judged; nothing of it is kept.
     ValidateDocument on Office;
+    /// Adds a passkey of his own, names it, removes it.
+    KeepPasskeys on Office;
+    /// Has his passkey unlock his signing key instead of a PIN, or a PIN again.
+    SetUnlock on Office;
     /// Searches; what the searcher may not open is neither listed nor counted.
     Search on Office;
 

@@ -16,6 +16,7 @@ export class House {
     house.dir = path.join(house.root, 'demo');
     const target = process.env.CARGO_TARGET_DIR ?? path.join(os.homedir(), '.cache/ecabinet/target');
     const program = process.env.ECABINET_PROGRAM ?? path.join(target, 'debug/ecabinet');
+    house.auditor = path.join(path.dirname(program), 'ecabinet-audit');
     const log = fs.openSync(path.join(house.root, 'log.jsonl'), 'a');
     house.process = spawn(program, ['demo', '--listen', '127.0.0.1:0', '--dir', house.dir], { stdio: ['ignore', 'pipe', log] });
     await new Promise((resolve, reject) => {
@@ -43,6 +44,13 @@ export class House {
     this.process.kill('SIGKILL');
     fs.rmSync(this.root, { recursive: true, force: true });
   }
+}
+
+/** SHA-256 of the server's public key, as Chromium takes it. */
+export function spki(house) {
+  const [pem] = fs.readFileSync(path.join(house.dir, 'tls', 'server.pem'), 'utf8').match(/-----BEGIN CERTIFICATE-----[^]+?-----END CERTIFICATE-----/);
+  const der = new crypto.X509Certificate(pem).publicKey.export({ type: 'spki', format: 'der' });
+  return crypto.createHash('sha256').update(der).digest('base64');
 }
 
 /** The one-time code of now (RFC 6238). */

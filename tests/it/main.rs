@@ -12,6 +12,7 @@ mod floors;
 mod installation;
 mod keys;
 mod log;
+mod passkeys;
 mod renewal;
 mod session;
 mod stage;

@@ -13,6 +13,7 @@ const every: Record<keyof typeof path, string> = {
   search: path.search('định danh'),
   lists: path.lists(),
   audit: path.audit(),
+  passkeys: path.passkeys(),
 };
 
 function open(address: string) {

@@ -10,6 +10,7 @@ export type Route =
   | { screen: 'search'; query: string }
   | { screen: 'lists' }
   | { screen: 'audit' }
+  | { screen: 'passkeys' }
   | { screen: 'unknown' };
 
 export const path = {
@@ -23,6 +24,7 @@ export const path = {
   search: (words = '') => '/search' + query({ q: words }),
   lists: () => '/lists',
   audit: () => '/audit',
+  passkeys: () => '/passkeys',
 } as const;
 
 /** The screen of an address; an address that is nobody's is `unknown`, never an error. */
@@ -35,6 +37,7 @@ export function match(pathname: string, search: string): Route {
     if (head === 'search') return { screen: 'search', query: (asked.get('q') ?? '').normalize('NFC') };
     if (head === 'lists') return { screen: 'lists' };
     if (head === 'audit') return { screen: 'audit' };
+    if (head === 'passkeys') return { screen: 'passkeys' };
     return { screen: 'unknown' };
   }
   switch (head) {

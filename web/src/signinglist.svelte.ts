@@ -1,7 +1,7 @@
 /** A list of documents on its way: chosen, digested, authorised as exactly these, signed one by one. */
 import { api } from './api/client';
 import { asProblem, Problem } from './api/problem';
-import type { SigningOffer } from './api/types';
+import type { Activation, SigningOffer } from './api/types';
 
 /**
  * `reading` until its digest is known; `left` after what stopped the list or after the rest was taken back; `refused`
@@ -104,9 +104,9 @@ export class SigningList {
   }
 
   /** Has exactly this list authorised. */
-  async authorise(key: string, level: string, pin: string, idempotency: string): Promise<void> {
+  async authorise(key: string, level: string, activation: Activation, idempotency: string): Promise<void> {
     const documents = this.entries.map((entry) => ({ name: entry.name, digest: entry.digest ?? '' }));
-    this.#batch = (await api.authoriseBatch({ key, level, documents }, pin, idempotency)).id;
+    this.#batch = (await api.authoriseBatch({ key, level, documents }, activation, idempotency)).id;
     for (const entry of this.entries) entry.state = 'waiting';
   }
 

@@ -103,6 +103,7 @@ impl Appliance {
             config.keys.clone(),
             config.body.clone(),
             config.trust.clone(),
+            &config.listen.door_names(),
             parser,
         )
         .await?;

@@ -45,6 +45,44 @@ fn six_digits_fall_to_whoever_holds_the_files_of_a_software_token() {
     });
 }
 
+/// The same attacker, against a PIN of 128 bits or more. Here he tries what takes him the first seconds; the whole
+/// space of short PINs is `every_pin_of_six_digits_fails_against_a_long_one`.
+#[test]
+fn a_long_pin_takes_the_place_of_a_short_one_and_no_short_one_opens_any_more() {
+    with_store("attacker::a_long_pin_takes_the_place_of_a_short_one_and_no_short_one_opens_any_more", || {
+        assert_eq!(first_that_opens(1_000), None);
+    });
+}
+
+/// Half an hour of searching, or two on a busy machine: run it with `--run-ignored all`.
+#[test]
+#[ignore = "half an hour or more"]
+fn every_pin_of_six_digits_fails_against_a_long_one() {
+    with_store("attacker::every_pin_of_six_digits_fails_against_a_long_one", || {
+        assert_eq!(first_that_opens(N_PINS), None);
+    });
+}
+
+/// Makes a token whose six digits were replaced by 43 letters, and tries the first `n` PINs of six digits.
+fn first_that_opens(n: u32) -> Option<String> {
+    let module = module();
+    let tokens = module.personal(PersonalConfig { n_workers: 1, ..PersonalConfig::default() }).unwrap();
+    let (label, long) = (token("TEST member"), pin("TEST-u5Yq0Zr9n1tKcW3eXb7mLs2vGhJ8dPfAoRiQw4y"));
+    module.provision(&label, &pin("so-12345"), &pin(SIX_DIGITS)).unwrap();
+    tokens.generate_key_pair(&label, &pin(SIX_DIGITS), &key("sign"), KeyKind::EcP256).unwrap();
+    tokens.change_pin(&label, &pin(SIX_DIGITS), &long).unwrap();
+
+    let found =
+        (0..n).map(|guess| format!("{guess:06}")).find(|guess| match tokens.check_pin(&label, &pin(guess)) {
+            Ok(()) => true,
+            Err(TokenError::PinIncorrect { .. }) => false,
+            Err(error) => panic!("{error}"),
+        });
+    let signed = tokens.sign(&label, &long, &key("sign"), ToSign::Message(b"TEST"), Scheme::EcdsaSha256);
+    assert!(signed.is_ok(), "the key is still there, under the long PIN");
+    found
+}
+
 #[test]
 fn a_members_pin_opens_neither_anothers_key_nor_lets_the_own_one_out() {
     with_store("attacker::a_members_pin_opens_neither_anothers_key_nor_lets_the_own_one_out", || {

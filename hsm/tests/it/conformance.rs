@@ -9,8 +9,8 @@ use cryptoki::context::Pkcs11;
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::Attribute;
 use hsm::{
-    KeyKind, Module, ModuleConfig, Need, PersonalConfig, PoolConfig, Scheme, ToSign, TokenError, TokenName,
-    TriesLeft, Wrapped,
+    KeyKind, Module, ModuleConfig, Need, PersonalConfig, PersonalTokens, PoolConfig, Scheme, ToSign,
+    TokenError, TokenName, TriesLeft, Wrapped,
 };
 
 use crate::held_keys::{beside, make_pair};
@@ -29,6 +29,8 @@ struct Expected {
     wraps: Wraps,
     /// How many incorrect PINs in a row lock the token.
     locked_by: Option<usize>,
+    /// Whether a PIN of 43 letters fits.
+    long_pins: bool,
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -43,6 +45,7 @@ const SOFTHSM2: Expected = Expected {
     kinds: &[KeyKind::EcP256, KeyKind::EcP384, KeyKind::Ed25519, KeyKind::Rsa2048, KeyKind::Rsa3072],
     wraps: Wraps::AesGcm,
     locked_by: None,
+    long_pins: true,
 };
 /// Built on OpenSSL 3.0, which has no Ed25519 that it could use.
 const KRYOPTIC: Expected = Expected {
@@ -50,12 +53,14 @@ const KRYOPTIC: Expected = Expected {
     kinds: &[KeyKind::EcP256, KeyKind::EcP384, KeyKind::Rsa2048, KeyKind::Rsa3072],
     wraps: Wraps::AesGcm,
     locked_by: Some(10),
+    long_pins: true,
 };
 const OPENCRYPTOKI_SOFT: Expected = Expected {
     manufacturer: "IBM",
     kinds: &[KeyKind::Rsa2048, KeyKind::Rsa3072],
     wraps: Wraps::Nothing,
     locked_by: Some(3),
+    long_pins: false,
 };
 
 #[test]
@@ -148,7 +153,25 @@ fn conforms(path: &Path, expected: &Expected) {
             personal.sign(&name, &pin("1234"), &key("TEST rsa2"), message, Scheme::RsaPssSha256).unwrap();
         assert!(openssl_accepts(&public, Scheme::RsaPssSha256, MESSAGE, signature.as_bytes()));
     }
+    changes_pin(&personal, expected.long_pins);
     locks(&module, expected.locked_by);
+}
+
+/// A PIN of 43 letters takes the place of the short one and is taken back, where the token has room for it.
+fn changes_pin(personal: &PersonalTokens, long_pins: bool) {
+    let (label, short, long) = (token("TEST org"), pin("1234"), pin(&"TEST-long-".repeat(5)[..43]));
+    let changed = personal.change_pin(&label, &short, &long);
+    if !long_pins {
+        assert!(matches!(changed, Err(TokenError::PinForm { .. })), "{changed:?}");
+        return personal.check_pin(&label, &short).unwrap();
+    }
+    changed.unwrap();
+    let old = personal.check_pin(&label, &short);
+    assert!(matches!(old, Err(TokenError::PinIncorrect { .. })), "{old:?}");
+    let wrong = personal.change_pin(&label, &short, &pin("4321"));
+    assert!(matches!(wrong, Err(TokenError::PinIncorrect { .. })), "{wrong:?}");
+    personal.change_pin(&label, &long, &short).unwrap();
+    personal.check_pin(&label, &short).unwrap();
 }
 
 /// Incorrect PINs are told as such, the last one before the lock as the last, and then the lock.

@@ -179,6 +179,39 @@ fn many_threads_and_many_faults_lose_and_double_nothing() {
     });
 }
 
+/// The member then shows which PIN opens; nobody tries both for him.
+#[test]
+fn a_changed_pin_whose_fate_is_unknown_is_said_to_be_and_never_sent_again() {
+    with_faults("faults::a_changed_pin_whose_fate_is_unknown_is_said_to_be_and_never_sent_again", || {
+        let module = faulty();
+        let personal = module.personal(PersonalConfig::default()).unwrap();
+        for (n, (name, code)) in LOST.iter().chain(&DOUBTFUL).enumerate() {
+            for (when, opens) in [("instead", "1234"), ("after", "f00dfeed-f00dfeed-f00dfeed")] {
+                plan("");
+                let member = token(&format!("TEST member {n} {when}"));
+                module.provision(&member, &pin("so-12345"), &pin("1234")).unwrap();
+                plan(&format!("C_SetPIN 1 {code} {when}"));
+                let error = personal
+                    .change_pin(&member, &pin("1234"), &pin("f00dfeed-f00dfeed-f00dfeed"))
+                    .unwrap_err();
+                assert_eq!(error.sent(), Sent::Perhaps, "{name} {when}: {error}");
+                assert_eq!(n_calls("C_SetPIN", ""), 1, "{name} {when}");
+                plan("");
+                personal.check_pin(&member, &pin(opens)).unwrap();
+            }
+        }
+        plan("");
+        let member = token("TEST short");
+        module.provision(&member, &pin("so-12345"), &pin("1234")).unwrap();
+        for (name, code) in [("CKR_PIN_LEN_RANGE", "0xa2"), ("CKR_PIN_INVALID", "0xa1")] {
+            plan(&format!("C_SetPIN 1 {code} instead"));
+            let error = personal.change_pin(&member, &pin("1234"), &pin("f00dfeed")).unwrap_err();
+            assert!(matches!(error, TokenError::PinForm { .. }), "{name}: {error}");
+            assert_eq!(error.sent(), Sent::No);
+        }
+    });
+}
+
 #[test]
 fn a_refused_or_locked_pin_is_given_once() {
     with_faults("faults::a_refused_or_locked_pin_is_given_once", || {

@@ -106,7 +106,8 @@ async fn authorise_batch(
     let permit = app.permit(&who, SignBatch, &resource(&app, &new.key)?).await?;
     let (batch, activation) = drawn_up(&app, &who, new)?;
     let signer = cast::signer(&app, &who)?;
-    app.keys.check_pin(who.id, signer.token, activation.into_pin()?).await?;
+    let pin = activation.unlock(&app, &who, &set_digest(&batch.documents)).await?;
+    app.keys.check_pin(who.id, signer.token, pin).await?;
     let fact = BatchAuthorised {
         batch: batch.id,
         documents: set_digest(&batch.documents),

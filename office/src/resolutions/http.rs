@@ -191,7 +191,7 @@ async fn sign_resolution(
     let (meeting, resolution) = load(&app, id).await?;
     if repeatable.earlier::<String>(&app).await?.is_none() {
         let permit = app.permit(&who, SignResolution, &resolution.resource(&meeting)).await?;
-        let pin = new.activation.into_pin()?;
+        let pin = new.activation.unlock(&app, &who, &new.digest).await?;
         sign::sign(&app, &who, &permit, &resolution, new.digest, pin, &repeatable).await?;
     }
     let (meeting, resolution) = load(&app, id).await?;
@@ -214,7 +214,9 @@ async fn seal_resolution(
     let (meeting, resolution) = load(&app, id).await?;
     if repeatable.earlier::<String>(&app).await?.is_none() {
         let permit = app.permit(&who, SealResolution, &resolution.resource(&meeting)).await?;
-        let pin = new.activation.into_pin()?;
+        // The clerk confirms the revision that he was shown: the current one, which he is about to seal.
+        let document = dossiers::store::load(&app.db, &app.keys, resolution.document).await?;
+        let pin = new.activation.unlock(&app, &who, &document.digest).await?;
         let clerk = cast::signer(&app, &who)?;
         seal::seal(&app, &who, &permit, &resolution, &clerk, pin, &repeatable).await?;
     }

@@ -7,7 +7,7 @@ use cabinet::id::{AgendaItemId, VoteId};
 use cabinet::roll::{Roll, RollMember};
 use cabinet::statement::{BallotStatement, PaperDigest, VOTE_TYPE, VoteStatement};
 use cabinet::vote::Choice;
-use cabinet::{Id, Refusal};
+use cabinet::{Digest, Id, Refusal};
 use policies::action::{CastBallot, CloseVote, OpenVote, ReadVote};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -28,6 +28,7 @@ use crate::idempotency::Repeatable;
 use crate::json::{Json, Path};
 use crate::live::{Change, Live};
 use crate::meetings::{self, store::Meeting};
+use crate::passkeys::unlock;
 use crate::text::{Line, Paragraph, Secret, lower_first};
 
 /// The routes of this room.
@@ -79,20 +80,23 @@ pub struct NewBallot {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Activation {
-    /// The PIN of his token.
+    /// The PIN of his token: the one that he knows, or the long one that his passkey unwrapped.
     #[schema(value_type = String, format = Password)]
     pin: Secret,
+    /// Where his passkey unlocks his key: its answer to the digest of what is signed, without the PRF's results.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    passkey: Option<serde_json::Value>,
 }
 
 impl Activation {
-    /// The PIN, if it could be one.
+    /// The PIN, once all that this person's way of unlocking asks for is there.
     ///
     /// # Errors
     ///
-    /// 422 `pin-malformed`: nothing was asked of the token.
-    pub fn into_pin(self) -> Result<hsm::Pin, Problem> {
-        hsm::Pin::take(self.pin.into_inner())
-            .map_err(|err| Problem::unusable("pin-malformed", err.to_string()))
+    /// As [`unlock::authorise`]: nothing was asked of the token.
+    pub async fn unlock(self, app: &App, who: &SignedIn, shown: &Digest) -> Result<hsm::Pin, Problem> {
+        unlock::authorise(app, who.id, self.pin, self.passkey, shown).await
     }
 }
 
@@ -239,9 +243,9 @@ async fn cast_ballot(
         return Ok((StatusCode::CREATED, Json(receipt)));
     }
     let permit = app.permit(&who, CastBallot, &vote.resource(&meeting)).await?;
-    let pin = new.activation.into_pin()?;
     let statement = statement(&app, &who, &vote, new.choice, comment, new.statement.as_deref()).await?;
     let on_roll = vote.frozen.roll.member(who.id).ok_or(Refusal::NotOnRoll)?;
+    let pin = new.activation.unlock(&app, &who, &Digest::of(&statement.encode())).await?;
     match cast::cast(&app, &who, &permit, on_roll, statement, pin, &repeatable).await {
         Ok(receipt) => Ok((StatusCode::CREATED, Json(receipt))),
         Err(problem) => Err(closed_meanwhile(&app, id, problem).await?),

@@ -1,8 +1,8 @@
 /** Every request the client makes, and the only file that knows an address of the interface. */
 import { asProblem, Problem } from './problem';
 import type {
-  Batch, Document, DocumentKind, Item, LogPage, Meeting, MeetingList, NewBatch, NewMeeting, NewResolution, NewRoll, PageWords, Person,
-  Prepared, Choice, Receipt, Resolution, Role, SearchResult, Session, SigningOffer, Vote,
+  Activation, Batch, Document, DocumentKind, Item, LogPage, Meeting, MeetingList, NewBatch, NewMeeting, NewResolution, NewRoll, PageWords, Passkey,
+  PasskeyChallenge, Passkeys, Person, Prepared, Choice, Receipt, Resolution, Role, SearchResult, Session, SigningOffer, Vote,
 } from './types';
 
 const ANSWER_MS = 30_000;
@@ -28,8 +28,26 @@ export const address = {
 export const api = {
   signIn: (username: string, password: string) => post<{ next: string }>('/api/session', { username, password }, { ofSignIn: true }),
   signInCode: (code: string) => post<{ member: Person; roles: Role[] }>('/api/session/totp', { code }, { ofSignIn: true }),
+  beginPasskeySignIn: () => post<PasskeyChallenge>('/api/session/passkey/challenge', {}, { ofSignIn: true }),
+  signInPasskey: (ceremony: string, credential: object) =>
+    post<{ member: Person; roles: Role[] }>('/api/session/passkey', { ceremony, credential }, { ofSignIn: true }),
   session: () => call<Session>('GET', '/api/session', { ofSignIn: true }),
   signOut: () => call<null>('DELETE', '/api/session', { ofSignIn: true }),
+
+  passkeys: () => get<Passkeys>('/api/session/passkey/keys'),
+  beginAddingPasskey: () => post<PasskeyChallenge>('/api/session/passkey/keys/challenge', {}),
+  addPasskey: (ceremony: string, name: string, credential: object) => post<Passkey>('/api/session/passkey/keys', { ceremony, name, credential }),
+  renamePasskey: (passkey: string, name: string) => put<Passkey>(`/api/session/passkey/keys/${seg(passkey)}`, { name }),
+  removePasskey: (passkey: string) => call<null>('DELETE', `/api/session/passkey/keys/${seg(passkey)}`),
+  beginConfirming: () => post<PasskeyChallenge>('/api/session/passkey/unlock/challenge', {}),
+  unlockByPasskey: (change: { ceremony: string; credential: object; pin: string; new_pin: string; wrap: string }) =>
+    put<null>('/api/session/passkey/unlock', change),
+  unlockByPin: (change: { ceremony: string; credential: object; pin: string; new_pin: string }) =>
+    put<null>('/api/session/passkey/unlock/pin', change),
+  unlockByPasskeyToo: (passkey: string, wrap: { ceremony: string; credential: object; pin: string; wrap: string }) =>
+    put<null>(`/api/session/passkey/keys/${seg(passkey)}/wrap`, wrap),
+  settleUnlock: (pin: string) => put<null>('/api/session/passkey/unlock/settlement', { pin }),
+
   people: () => get<{ people: (Person & { roles: Role[] })[] }>('/api/people'),
 
   meetings: () => get<MeetingList>('/api/meetings'),
@@ -56,20 +74,20 @@ export const api = {
   vote: (vote: string) => get<Vote>(`/api/votes/${seg(vote)}`),
   prepareBallot: (vote: string, ballot: { choice: Choice; comment?: string }) =>
     post<Prepared>(`/api/votes/${seg(vote)}/ballots/prepare`, ballot),
-  castBallot: (vote: string, ballot: { choice: Choice; comment?: string; statement: string }, pin: string, key: string) =>
-    post<Receipt>(`/api/votes/${seg(vote)}/ballots`, { ...ballot, activation: { pin } }, { key }),
+  castBallot: (vote: string, ballot: { choice: Choice; comment?: string; statement: string }, activation: Activation, key: string) =>
+    post<Receipt>(`/api/votes/${seg(vote)}/ballots`, { ...ballot, activation }, { key }),
   closeVote: (vote: string) => post<Vote>(`/api/votes/${seg(vote)}/close`, {}),
 
   draftResolution: (vote: string, resolution: NewResolution) => post<Resolution>(`/api/votes/${seg(vote)}/resolution`, resolution),
   resolutions: () => get<{ resolutions: Resolution[] }>('/api/resolutions'),
   resolution: (resolution: string) => get<Resolution>(`/api/resolutions/${seg(resolution)}`),
-  signResolution: (resolution: string, digest: string, pin: string, key: string) =>
-    post<Resolution>(`/api/resolutions/${seg(resolution)}/signature`, { digest, activation: { pin } }, { key }),
-  sealResolution: (resolution: string, pin: string, key: string) =>
-    post<Resolution>(`/api/resolutions/${seg(resolution)}/seal`, { activation: { pin } }, { key }),
+  signResolution: (resolution: string, digest: string, activation: Activation, key: string) =>
+    post<Resolution>(`/api/resolutions/${seg(resolution)}/signature`, { digest, activation }, { key }),
+  sealResolution: (resolution: string, activation: Activation, key: string) =>
+    post<Resolution>(`/api/resolutions/${seg(resolution)}/seal`, { activation }, { key }),
 
   signingOffer: () => get<SigningOffer>('/api/batches'),
-  authoriseBatch: (batch: NewBatch, pin: string, key: string) => post<Batch>('/api/batches', { ...batch, activation: { pin } }, { key }),
+  authoriseBatch: (batch: NewBatch, activation: Activation, key: string) => post<Batch>('/api/batches', { ...batch, activation }, { key }),
   signBatchDocument: (batch: string, number: number, file: Blob) => exchange(`/api/batches/${seg(batch)}/documents/${number}`, file),
   withdrawBatch: (batch: string) => call<Batch>('DELETE', `/api/batches/${seg(batch)}`),
 
@@ -140,7 +158,7 @@ function upload<T>(at: string, file: Blob, progress: (share: number) => void): P
 
 /** What people typed goes out in NFC; a statement and a secret go out exactly as they are. */
 export function encode(body: unknown): string {
-  const exact = new Set(['statement', 'password', 'pin']);
+  const exact = new Set(['statement', 'password', 'pin', 'new_pin']);
   return JSON.stringify(body, (name, value: unknown) => (typeof value === 'string' && !exact.has(name) ? value.normalize('NFC') : value));
 }
 

@@ -18,10 +18,13 @@ export const CODES = [
   'not-properly-signed', 'no-signature-image', 'no-seal-image',
   'idempotency-key-missing', 'idempotency-key-reused', 'key-suspended', 'key-quota-reached', 'certificate-revoked',
   'level-unavailable', 'timestamp-unavailable', 'status-unavailable', 'batch-expired', 'document-settled', 'not-the-authorised-document', 'bad-list',
+  // passkeys
+  'passkey-challenge-gone', 'passkey-missing', 'passkey-not-added', 'passkey-refused', 'passkey-required', 'passkey-unlocks-signing', 'pin-form',
+  'unlock-changed', 'unlock-in-doubt',
   // the world
   'malformed-request', 'store-unavailable', 'parser-unavailable', 'overloaded', 'timeout', 'internal',
   // made by the client itself
-  'no-connection', 'digest-mismatch', 'unknown',
+  'no-connection', 'digest-mismatch', 'passkey-cancelled', 'passkey-no-prf', 'unknown',
 ] as const;
 
 export type Code = (typeof CODES)[number];

@@ -20,6 +20,39 @@ export interface Session {
   expires_at: string;
 }
 
+/** What the browser is asked; bytes in base64url. */
+export interface PasskeyChallenge {
+  ceremony: string;
+  options: Record<string, unknown>;
+}
+
+export interface Passkey {
+  id: string;
+  name: string;
+  is_synced: boolean;
+  added_at: string;
+  used_at: string | null;
+  credential: string;
+  salt: string;
+  /** The long PIN, wrapped here; none where this passkey does not unlock the key. */
+  wrap: string | null;
+}
+
+/** `to-passkey` and `to-pin`: nobody knows which PIN opens. */
+export type Unlock = 'pin' | 'passkey' | 'to-passkey' | 'to-pin';
+
+export interface Passkeys {
+  passkeys: Passkey[];
+  unlock: Unlock;
+  may_unlock: boolean;
+}
+
+/** What unlocks a person's key for one act. */
+export interface Activation {
+  pin: string;
+  passkey?: Readonly<Record<string, unknown>>;
+}
+
 export type MeetingKind = 'regular' | 'thematic' | 'extraordinary';
 export type MeetingState = 'draft' | 'invited' | 'in_session' | 'ended';
 export type Capacity = 'member' | 'substitute' | 'guest';

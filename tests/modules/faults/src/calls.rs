@@ -20,6 +20,7 @@ pub(crate) fn put_in_front(list: &mut CK_FUNCTION_LIST) {
     list.C_GetSessionInfo = Some(get_session_info);
     list.C_Login = Some(login);
     list.C_Logout = Some(logout);
+    list.C_SetPIN = Some(set_pin);
     list.C_FindObjectsInit = Some(find_objects_init);
     list.C_FindObjects = Some(find_objects);
     list.C_GetAttributeValue = Some(get_attribute_value);
@@ -117,6 +118,17 @@ extern "C" fn login(session: Session, user: CK_USER_TYPE, pin: *mut u8, len: CK_
 extern "C" fn logout(session: Session) -> CK_RV {
     // SAFETY: the caller's own arguments, given on as they came.
     answer("C_Logout", |target| target.C_Logout.map(|f| unsafe { f(session) }))
+}
+
+extern "C" fn set_pin(
+    session: Session,
+    old: *mut u8,
+    old_len: CK_ULONG,
+    new: *mut u8,
+    new_len: CK_ULONG,
+) -> CK_RV {
+    // SAFETY: the caller's own arguments, given on as they came.
+    answer("C_SetPIN", |target| target.C_SetPIN.map(|f| unsafe { f(session, old, old_len, new, new_len) }))
 }
 
 extern "C" fn find_objects_init(session: Session, template: *mut CK_ATTRIBUTE, n: CK_ULONG) -> CK_RV {
