@@ -82,11 +82,13 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     ]);
     serve::restart_with(&environment)?;
     serve::start_logging();
-    let addresses = addresses(options.listen)?;
+    check_loopback(options.listen)?;
     serve::runtime()?.block_on(async {
         if !folder.is_provisioned() {
             provision::provision(&folder, options.keys).await?;
         }
+        // Late, so that nobody else takes them meanwhile.
+        let addresses = addresses(options.listen)?;
         folder.write_config(addresses)?;
         let mut config = Config::read(&folder.config())?;
         if options.bench {
@@ -121,14 +123,22 @@ fn bench_limits() -> LimitsConfig {
     }
 }
 
+fn check_loopback(public: Option<SocketAddr>) -> anyhow::Result<()> {
+    match public {
+        Some(public) if !public.ip().is_loopback() => {
+            bail!(
+                "--listen {public}: the demonstration listens on loopback only, for instance 127.0.0.1:8443"
+            )
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// The addresses of the five listeners: the usual ports, or free ones beside the one asked for.
 fn addresses(public: Option<SocketAddr>) -> anyhow::Result<[SocketAddr; 5]> {
     let Some(public) = public else {
         return Ok(PORTS.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port))));
     };
-    if !public.ip().is_loopback() {
-        bail!("--listen {public}: the demonstration listens on loopback only, for instance 127.0.0.1:8443");
-    }
     // All are held at once, so that no two are the same.
     let held = (0..5)
         .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use signing::authority::{Authority, Profile, Services, Subject, Validity};
 use signing::csr;
 use signing::register::Register;
@@ -77,19 +77,39 @@ impl Installation {
         program.output().context("ecabinet")
     }
 
+    /// Serves; the ports are those that the demonstration had, which somebody may hold for a moment.
     pub(crate) fn serve(&mut self) -> anyhow::Result<()> {
-        let log = fs::File::create(self.path("serve.jsonl"))?;
+        let mut said = String::new();
+        for _ in 0..5 {
+            match self.serve_once()? {
+                None => return Ok(()),
+                Some(refusal) if refusal.contains("in use") => said = refusal,
+                Some(refusal) => bail!("it does not serve:\n{refusal}"),
+            }
+            std::thread::sleep(Duration::from_secs(1));
+        }
+        bail!("it does not serve:\n{said}")
+    }
+
+    /// What it said when it ended at once.
+    fn serve_once(&mut self) -> anyhow::Result<Option<String>> {
+        let path = self.path("serve.jsonl");
         let mut program = Command::new(house::program("ecabinet")?);
-        program.args(["serve", "--config"]).arg(&self.config).stdin(Stdio::null()).stderr(log);
+        program
+            .args(["serve", "--config"])
+            .arg(&self.config)
+            .stdin(Stdio::null())
+            .stderr(fs::File::create(&path)?);
         let serving = self.serving.insert(program.spawn()?);
         let started = Instant::now();
         while UnixStream::connect(self.work.path().join("local.sock")).is_err() {
-            if serving.try_wait()?.is_some() || started.elapsed() > Duration::from_secs(120) {
-                bail!("it does not serve:\n{}", fs::read_to_string(self.path("serve.jsonl"))?);
+            if serving.try_wait()?.is_some() {
+                return Ok(Some(fs::read_to_string(&path)?));
             }
+            ensure!(started.elapsed() < Duration::from_secs(120), "{}", fs::read_to_string(&path)?);
             std::thread::sleep(Duration::from_millis(100));
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Stops serving.

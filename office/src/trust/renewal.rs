@@ -27,6 +27,8 @@ use crate::store::{StoreError, SystemAct};
 
 /// How often all Resolutions are looked at.
 const STEP: Duration = Duration::from_secs(6 * 3_600);
+/// How soon they are looked at again when one could not be renewed; twice as long each time.
+const SOON: Duration = Duration::from_secs(15);
 const DAY_S: i64 = 86_400;
 
 /// The newest file of a Resolution.
@@ -37,24 +39,35 @@ struct Newest {
 
 /// Looks at every Resolution, again and again.
 pub(super) async fn run(app: App) {
+    let mut soon = SOON;
     loop {
+        let mut is_done = true;
         if app.trust.has_authority() && app.trust.level() == Level::Lta {
             match store::all(&app.db, &app.keys).await {
-                Ok(resolutions) => renew_all(&app, resolutions).await,
-                Err(err) => tracing::error!(%err, "Resolutions could not be listed for renewal"),
+                Ok(resolutions) => is_done = renew_all(&app, resolutions).await,
+                Err(err) => {
+                    tracing::error!(%err, "Resolutions could not be listed for renewal");
+                    is_done = false;
+                }
             }
         }
-        tokio::time::sleep(STEP).await;
+        let wait = if is_done { STEP } else { soon.min(STEP) };
+        soon = if is_done { SOON } else { wait.saturating_mul(2) };
+        tokio::time::sleep(wait).await;
     }
 }
 
-async fn renew_all(app: &App, resolutions: Vec<Resolution>) {
+/// Whether nothing is left that should be renewed now.
+async fn renew_all(app: &App, resolutions: Vec<Resolution>) -> bool {
+    let mut is_done = true;
     for resolution in resolutions.iter().filter(|one| one.state == ResolutionState::Sealed) {
         if let Err(problem) = renew(app, resolution).await {
-            // Asked again with the next step; there are days left.
+            // Asked again, sooner than otherwise; there are days left.
+            is_done = false;
             tracing::error!(resolution.id = %resolution.id, code = %problem.code, "a Resolution's proofs could not be renewed");
         }
     }
+    is_done
 }
 
 /// Renews the Resolution if that is due.
