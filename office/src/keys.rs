@@ -15,6 +15,7 @@ pub mod http;
 pub mod inventory;
 mod load;
 pub mod offline;
+pub mod personal;
 mod pins;
 pub mod standing;
 

@@ -63,17 +63,23 @@ impl Installation {
     pub(crate) fn run_as(&self, user: &str, command: &[&str], arguments: &[&str]) -> anyhow::Result<Output> {
         let accounts = self.house.json("accounts.json")?;
         let account = accounts.as_array().context("accounts")?.iter().find(|one| one["username"] == user);
-        let pin = self.path("pin");
-        fs::write(&pin, account.context("account")?["pin"].as_str().context("pin")?)?;
+        let pin = account.context("account")?["pin"].as_str().context("pin")?.to_owned();
+        let arguments: Vec<_> = ["--user", user, "--pin-fd", "3"].iter().chain(arguments).copied().collect();
+        self.run_with_pin(&pin, command, &arguments)
+    }
+
+    /// Runs it with a PIN on descriptor 3.
+    pub(crate) fn run_with_pin(
+        &self,
+        pin: &str,
+        command: &[&str],
+        arguments: &[&str],
+    ) -> anyhow::Result<Output> {
+        let file = self.path("pin");
+        fs::write(&file, pin)?;
         let mut program = Command::new("sh");
-        program
-            .args(["-c", "exec 3<\"$0\"; exec \"$@\""])
-            .arg(&pin)
-            .arg(house::program("ecabinet")?)
-            .args(command)
-            .args(["--user", user, "--pin-fd", "3", "--config"])
-            .arg(&self.config)
-            .args(arguments);
+        program.args(["-c", "exec 3<\"$0\"; exec \"$@\""]).arg(&file).arg(house::program("ecabinet")?);
+        program.args(command).arg("--config").arg(&self.config).args(arguments);
         program.output().context("ecabinet")
     }
 
@@ -149,9 +155,16 @@ impl Installation {
         let request = self.path(&format!("{key}.csr"));
         let place = request.to_str().context("path")?.to_owned();
         went(&self.run(&["csr"], &["--key", key, "--subject", name, "--out", &place])?, 0, "request for");
-        let judged = tools::run("openssl", &["req", "-verify", "-noout", "-in", &place].map(AsRef::as_ref))?;
+        self.requested(&format!("{key}.csr"))
+    }
+
+    /// A request as OpenSSL accepts it, and the authority that would certify it.
+    pub(crate) fn requested(&self, name: &str) -> anyhow::Result<(csr::Requested, Authority)> {
+        let request = self.path(name);
+        let place = request.to_str().context("path")?;
+        let judged = tools::run("openssl", &["req", "-verify", "-noout", "-in", place].map(AsRef::as_ref))?;
         went(&judged, 0, "verify OK");
-        let der = tools::run("openssl", &["req", "-outform", "DER", "-in", &place].map(AsRef::as_ref))?;
+        let der = tools::run("openssl", &["req", "-outform", "DER", "-in", place].map(AsRef::as_ref))?;
         let authority = Authority::from_pem(&fs::read(self.house.dir().join("secrets/signing.pem"))?)?;
         let at = |what: &str| format!("http://pki.ecabinet.test/{what}");
         let services =
@@ -159,19 +172,20 @@ impl Installation {
         Ok((csr::verify(&der.stdout)?, authority.with_services(services)))
     }
 
-    /// A certificate of the TEST authority for an organisation's key; its status can be asked.
+    /// A certificate of the TEST authority; its status can be asked.
     pub(crate) fn issue(
         &self,
         authority: &Authority,
         spki: &[u8],
         name: &str,
         serial: u64,
+        profile: Profile,
     ) -> anyhow::Result<signing::Certificate> {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_micros();
         let now = cabinet::Timestamp::from_micros(i64::try_from(now)?);
         let validity = Validity::days(now.plus_seconds(-60), 365);
         let subject = Subject::named(name);
-        let certificate = authority.issue_signer(spki, &subject, serial, validity, Profile::Organisation)?;
+        let certificate = authority.issue_signer(spki, &subject, serial, validity, profile)?;
         let path = self.house.dir().join("data/signing.register.json");
         let mut register: Register = serde_json::from_slice(&fs::read(&path)?)?;
         register.issued(&certificate);

@@ -7,6 +7,7 @@ use std::process::Output;
 
 use anyhow::Context as _;
 use serde_json::Value;
+use signing::authority::Profile;
 use tests::{House, tools};
 
 use crate::installation::{Installation, went};
@@ -95,13 +96,14 @@ fn activate(house: &Installation, sheets: &[PathBuf]) -> anyhow::Result<()> {
 fn certify(house: &Installation) -> anyhow::Result<()> {
     let name = "Văn phòng Chính phủ (THỬ NGHIỆM)";
     let (requested, authority) = house.request("batch-2", name)?;
-    let anothers = house.issue(&authority, &authority.certificate().spki_der(), name, 900)?;
+    let anothers =
+        house.issue(&authority, &authority.certificate().spki_der(), name, 900, Profile::Organisation)?;
     went(&house.import("batch-2", &anothers, &authority)?, 1, "does not belong to the key");
     let installed = house.house.dir().join("data/batch-2.pem");
     assert!(!installed.exists(), "what is refused is not taken into use");
-    let first = house.issue(&authority, &requested.spki_der, name, 901)?;
+    let first = house.issue(&authority, &requested.spki_der, name, 901, Profile::Organisation)?;
     went(&house.import("batch-2", &first, &authority)?, 0, "in use from the next start");
-    let renewed = house.issue(&authority, &requested.spki_der, name, 902)?;
+    let renewed = house.issue(&authority, &requested.spki_der, name, 902, Profile::Organisation)?;
     went(
         &house.import("batch-2", &renewed, &authority)?,
         0,

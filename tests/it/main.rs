@@ -13,6 +13,7 @@ mod installation;
 mod keys;
 mod log;
 mod passkeys;
+mod personal_key;
 mod renewal;
 mod session;
 mod stage;

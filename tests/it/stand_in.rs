@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
+use signing::authority::Profile;
 use tests::{House, house, tools};
 use uuid::Uuid;
 
@@ -68,7 +69,7 @@ async fn the_house_goes_on_when_its_first_tokens_are_lost() -> anyhow::Result<()
     }
     let name = "CHÍNH PHỦ, dự phòng (THỬ NGHIỆM)";
     let (requested, authority) = house.request("organisation-2", name)?;
-    let certificate = house.issue(&authority, &requested.spki_der, name, 910)?;
+    let certificate = house.issue(&authority, &requested.spki_der, name, 910, Profile::Organisation)?;
     went(&house.import("organisation-2", &certificate, &authority)?, 0, "in use from the next start");
 
     // What was wrapped before there was a second token is wrapped by it too.
@@ -116,7 +117,8 @@ async fn a_stand_in_that_has_no_wrap_yet_opens_nothing_and_says_so() -> anyhow::
         went(&house.activate(key, &[&sheets[1], &sheets[2]])?, 0, "holds the PIN");
     }
     let (requested, authority) = house.request("organisation-2", "TEST stand-in")?;
-    let certificate = house.issue(&authority, &requested.spki_der, "TEST stand-in", 911)?;
+    let certificate =
+        house.issue(&authority, &requested.spki_der, "TEST stand-in", 911, Profile::Organisation)?;
     went(&house.import("organisation-2", &certificate, &authority)?, 0, "in use from the next start");
     fs::remove_dir_all(folder_of(&house.house, "encryption")?)?;
     let refused = house.serve().expect_err("the column key is wrapped by the lost token alone");

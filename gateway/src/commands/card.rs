@@ -11,6 +11,8 @@ mod resolution;
 
 use std::process::ExitCode;
 
+pub(super) use enrol::examine;
+
 /// What is done with cards.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {

@@ -165,6 +165,27 @@ pub(super) fn read_chain(path: &std::path::Path) -> anyhow::Result<Vec<Certifica
     Ok(Certificate::all_from_pem(&std::fs::read(path)?)?)
 }
 
+const fn word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Note => "note",
+    }
+}
+
+/// Says what was found of a certificate; whether it may be taken.
+pub(super) fn report(certificate: &Certificate, found: &[Finding]) -> anyhow::Result<bool> {
+    say(&format!("{}, until {}", certificate.subject(), certificate.not_after().iso_vietnam()))?;
+    for finding in found {
+        say(&format!("  {:<7} {}: {}", word(finding.severity), finding.code, finding.sentence))?;
+    }
+    let is_fit = found.iter().all(|finding| finding.severity != Severity::Error);
+    if !is_fit {
+        say("nothing was changed: the errors must be mended first")?;
+    }
+    Ok(is_fit)
+}
+
 /// Whether it belongs to the key, leads to an anchor and is fit for its place.
 fn examine(
     stopped: &Stopped,
@@ -211,11 +232,6 @@ fn tell(
     found: &[Finding],
     is_refused: bool,
 ) -> anyhow::Result<()> {
-    let word = |severity| match severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-        Severity::Note => "note",
-    };
     if options.json {
         let findings: Vec<_> = found
             .iter()
@@ -227,9 +243,5 @@ fn tell(
         });
         return say(&answer.to_string());
     }
-    say(&format!("{}, until {}", certificate.subject(), certificate.not_after().iso_vietnam()))?;
-    for finding in found {
-        say(&format!("  {:<7} {}: {}", word(finding.severity), finding.code, finding.sentence))?;
-    }
-    if is_refused { say("not imported: the errors must be mended by the authority first") } else { Ok(()) }
+    report(certificate, found).map(drop)
 }

@@ -188,7 +188,9 @@ fn make_person(
 ) -> anyhow::Result<Made> {
     let label: TokenLabel = figure.username.parse()?;
     let pin = draw_pin(8)?;
-    module.provision(&label, &Pin::parse(&draw_pin(12)?)?, &Pin::parse(&pin)?)?;
+    // Nobody keeps the officer's PIN of a member's token: it would open the key too.
+    let officers = Zeroizing::new(draw_word(SO_PIN_LETTERS)?);
+    module.provision(&label, &Pin::parse(&officers)?, &Pin::parse(&pin)?)?;
     let personal = module.personal(PersonalConfig { n_workers: 1, ..PersonalConfig::default() })?;
     let public = personal.generate_key_pair(&label, &Pin::parse(&pin)?, &KEY.parse()?, kind)?;
     let validity = Validity::days(now.plus_seconds(-60), VALID_DAYS);
@@ -212,6 +214,9 @@ fn make_person(
     };
     Ok(Made { figure, account, totp_secret, certificate, card })
 }
+
+/// More than 128 bits.
+const SO_PIN_LETTERS: usize = 26;
 
 /// Label of a person's signing key on his token.
 const KEY: &str = "signature";

@@ -2,7 +2,7 @@
 
 use audit::Act;
 use audit::acts::BatchAuthorised;
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -165,8 +165,26 @@ async fn sign_batch_document(
     Path((id, number)): Path<(BatchId, u32)>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let batch = own(&app, &who, id).await?;
-    let permit = app.permit(&who, SignBatch, &resource(&app, &batch.key)?).await?;
+    let mut pieces = body.into_data_stream();
+    let signed = sign_one(&app, &who, id, number, &mut pieces).await;
+    if signed.is_err() {
+        received::pass_over(&mut pieces).await;
+    }
+    let (len, pdf) = signed?;
+    let head =
+        [(header::CONTENT_TYPE, "application/pdf".to_owned()), (header::CONTENT_LENGTH, len.to_string())];
+    Ok((head, pdf).into_response())
+}
+
+async fn sign_one(
+    app: &App,
+    who: &SignedIn,
+    id: BatchId,
+    number: u32,
+    pieces: &mut BodyDataStream,
+) -> Result<(u64, Body), Problem> {
+    let batch = own(app, who, id).await?;
+    let permit = app.permit(who, SignBatch, &resource(app, &batch.key)?).await?;
     let document = batch.documents.iter().find(|document| document.number == number);
     let document = document.ok_or_else(Problem::not_found)?;
     if document.state != DocumentState::Authorised {
@@ -184,12 +202,9 @@ async fn sign_batch_document(
             "the authorisation of this list has expired: authorise what is left as a new list",
         ));
     }
-    let (received, digest) = received::receive(&app.work, body).await?;
-    let asked = sign::Asked { who: &who, permit: &permit, batch: &batch, document };
-    let (len, pdf) = sign::sign(&app, &asked, received, digest).await?;
-    let head =
-        [(header::CONTENT_TYPE, "application/pdf".to_owned()), (header::CONTENT_LENGTH, len.to_string())];
-    Ok((head, pdf).into_response())
+    let (received, digest) = received::receive(&app.work, pieces).await?;
+    let asked = sign::Asked { who, permit: &permit, batch: &batch, document };
+    sign::sign(app, &asked, received, digest).await
 }
 
 /// The key as a resource; a label that no key of ours bears is not found.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::http::StatusCode;
@@ -22,6 +23,8 @@ use crate::error::Problem;
 const N_LARGE: usize = 2;
 /// How much is written or sent at a time, in bytes.
 const PIECE_BYTES: usize = 256 << 10;
+/// How long a document that is not wanted may still come in.
+const PASS_OVER_WITHIN: Duration = Duration::from_secs(10);
 /// How the names of files end that mean nothing any more once nobody works on them.
 const UNFINISHED: &str = ".part";
 
@@ -86,18 +89,32 @@ impl Drop for WorkFile {
 /// # Errors
 ///
 /// 413 over 1 GiB, 400 when it breaks off, 503 while other large documents are signed or the disk fails.
-pub(super) async fn receive(work: &Work, body: Body) -> Result<(Received, Digest), Problem> {
-    let mut pieces = body.into_data_stream();
+pub(super) async fn receive(work: &Work, pieces: &mut BodyDataStream) -> Result<(Received, Digest), Problem> {
     let (mut bytes, mut digest) = (Zeroizing::new(Vec::new()), Digesting::default());
-    while let Some(piece) = next(&mut pieces).await? {
+    while let Some(piece) = next(pieces).await? {
         digest.take(&piece);
         bytes.extend_from_slice(&piece);
         if bytes.len() > MAX_IN_MEMORY_BYTES {
-            let file = spill(work, &bytes, &mut pieces, &mut digest).await?;
+            let file = spill(work, &bytes, pieces, &mut digest).await?;
             return Ok((Received::File(file), digest.finish()));
         }
     }
     Ok((Received::Memory(bytes), digest.finish()))
+}
+
+/// Reads what still comes and throws it away, within limits: a client that is still sending hears no answer.
+pub(super) async fn pass_over(pieces: &mut BodyDataStream) {
+    let mut n = 0_usize;
+    let passed = async {
+        while let Some(Ok(piece)) = pieces.next().await {
+            n = n.saturating_add(piece.len());
+            if n > MAX_IN_MEMORY_BYTES {
+                return;
+            }
+        }
+    };
+    // Beyond these limits the connection is cut.
+    drop(tokio::time::timeout(PASS_OVER_WITHIN, passed).await);
 }
 
 async fn next(pieces: &mut BodyDataStream) -> Result<Option<Bytes>, Problem> {

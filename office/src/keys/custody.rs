@@ -21,8 +21,8 @@ use zeroize::Zeroizing;
 pub const MIN_QUORUM: u8 = 2;
 /// The most custodians.
 pub const MAX_CUSTODIANS: u8 = 16;
-/// Letters of a PIN where the token takes any: about 118 bits.
-const PIN_LEN: usize = 24;
+/// Letters of a PIN where the token takes any: more than 128 bits.
+const PIN_LEN: usize = 26;
 /// The fewest letters of a PIN that is drawn.
 const MIN_PIN_LEN: usize = 8;
 /// Letters that are not taken for each other.

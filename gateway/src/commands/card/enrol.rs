@@ -12,7 +12,7 @@ use signing::authority::Profile;
 use signing::profile::{self, Finding, Severity};
 use signing::{Certificate, SignatureAlgorithm};
 
-use crate::commands::certificates::{lengthen_chain, read_chain};
+use crate::commands::certificates::{lengthen_chain, read_chain, report};
 use crate::commands::offline::Stopped;
 use crate::commands::say;
 
@@ -55,18 +55,12 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let account = accounts.iter().find(|account| account.person.username == options.user);
     let account = account.with_context(|| format!("there is no account {}", options.user))?;
 
-    let found = examine(&stopped, account, &accounts, certificate, &chain)?;
-    say(&format!("{}, until {}", certificate.subject(), certificate.not_after().iso_vietnam()))?;
-    for finding in &found {
-        let word = match finding.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-            Severity::Note => "note",
-        };
-        say(&format!("  {word:<7} {}: {}", finding.code, finding.sentence))?;
+    let mut found = examine(&stopped, account, &accounts, certificate, &chain)?;
+    if account.signer.as_ref().is_some_and(|signer| signer.certificate == *certificate) {
+        let sentence = "It is the certificate of his key on the appliance, not of a card.".to_owned();
+        found.push(Finding { severity: Severity::Error, code: "own-key", sentence });
     }
-    if found.iter().any(|finding| finding.severity == Severity::Error) {
-        say("not enrolled: the errors must be mended first")?;
+    if !report(certificate, &found)? {
         return Ok(ExitCode::from(1));
     }
     lengthen_chain(&stopped, &chain_file, &missing)?;
@@ -79,7 +73,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
 }
 
 /// Whether it leads to an anchor, is fit for a person's signature, names this person and is nobody else's.
-fn examine(
+pub(in crate::commands) fn examine(
     stopped: &Stopped,
     account: &Account,
     accounts: &[Account],
@@ -103,9 +97,6 @@ fn examine(
     }
     if let Some(holder) = enrol::holder(accounts, certificate, account.person.id) {
         error("holder", format!("It is in use for the account {} already.", holder.person.username));
-    }
-    if account.signer.as_ref().is_some_and(|signer| signer.certificate == *certificate) {
-        error("own-key", "It is the certificate of his key on the appliance, not of a card.".to_owned());
     }
     found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     Ok(found)
