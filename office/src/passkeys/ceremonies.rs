@@ -401,8 +401,8 @@ mod tests {
     fn open_challenges_are_bounded_and_the_oldest_gives_way() {
         let (ceremonies, now) = (ceremonies(), Timestamp::from_micros(1_780_823_131_000_000));
         let first = ceremonies.begin_sign_in(now).unwrap().ceremony;
-        for n in 1..=MAX_OPEN {
-            ceremonies.begin_sign_in(now.plus_seconds(i64::from(n > 1))).unwrap();
+        for _ in 0..MAX_OPEN {
+            ceremonies.begin_sign_in(now.plus_seconds(1)).unwrap();
         }
         assert_eq!(ceremonies.open().len(), MAX_OPEN);
         assert_eq!(answer(&ceremonies, first, now), PasskeyError::NoChallenge.to_string());
